@@ -1,0 +1,3 @@
+"""heapscope: a live memory inspector for running CPython processes."""
+
+__version__ = "0.1.0"
