@@ -1,0 +1,128 @@
+"""Constants of the capture stream: frame kinds, columns, flags, limits.
+
+Runs on both sides, so it keeps to the syntax of Python 3.8 and imports nothing.
+
+Channel. The clone has exactly four descriptors: pipe A (0 read, 1 write) and pipe B (2 read, 3 write).
+The host opens A's write end and B's read end through ``/proc/CLONE/fd``, then writes on A:
+
+    u64 length | payload source (UTF-8)        once; the clone then closes 1 and 2
+    u64 length | options (a values-encoded dict)  once
+
+and reads frames on B. All integers are little-endian.
+
+    frame:  u32 payload length | u16 kind | u16 sequence (mod 65536) | payload
+
+OBJECTS payload: ``u32 n | u32 m`` then seven u64 columns of n (COLUMNS, in that order), then m u64 addresses: the
+references of object 0, of object 1, ... An object's share of m is its ``reference_count``. For a dict, the first
+``length`` references are its keys. An object with more references than one frame takes is alone in its OBJECTS frame
+(n = 1, m < reference_count); REFERENCES frames (u64 addresses only) follow at once until reference_count is reached.
+TYPES, ROOTS, INSTANCES, HELLO and END payloads are one value (values.py) each.
+"""
+
+PROTOCOL_VERSION = 1
+
+HEADER_SIZE = 8
+MAX_FRAME_SIZE = 1 << 26  # one batch of objects; a larger length can only come from a broken or hostile sender
+MAX_PAYLOAD_SOURCE_SIZE = 1 << 22
+
+
+class Kind:
+    """What a frame holds. Unknown kinds are an error on the wire."""
+
+    HELLO = 1  # {"protocol", "python_version", "pid", "hexversion", ...}: the first frame
+    TYPES = 2  # [{...TYPE_KEYS}, ...]: may come in several frames; every type comes before END
+    OBJECTS = 3  # columns, see above
+    ROOTS = 4  # [[root kind, address, label], ...]
+    INSTANCES = 5  # [{...INSTANCE_KEYS}, ...]: per class with a per-instance dict or slots, what its instances are
+    PROGRESS = 6  # {"objects": so far, "phase": name}: may be dropped
+    END = 7  # {"objects", "references", "types", "roots", "warnings": [...], "coverage_*"...}: the last frame
+    ERROR = 8  # {"code", "message"}: the clone gives up; the last frame
+    REFERENCES = 9  # u64 addresses: the rest of the references of the one object of the OBJECTS frame before
+
+
+COLUMNS = ("address", "type_address", "shallow", "allocated", "refcount", "length", "flags_and_references")
+"""u64 each. ``length`` is NO_LENGTH where the type has none. The last one packs ``flags << 32 | reference_count``.
+
+``shallow`` counts requested bytes, ``allocated`` the same blocks rounded as the allocator rounds them.
+"""
+
+NO_LENGTH = (1 << 64) - 1
+
+
+class Flag:
+    """Bits of an object's flags (u32)."""
+
+    TRACKED = 1 << 0  # known to the cyclic collector
+    FROZEN = 1 << 1  # in the permanent generation (gc.freeze)
+    IMMORTAL = 1 << 2  # PEP 683
+    IS_TYPE = 1 << 3
+    WEAKLY_REFERENCED = 1 << 4
+    OPAQUE = 1 << 5  # references inside cannot be seen
+    BOUNDARY = 1 << 6  # recursive sizes stop here: modules, types, code, builtins, module-level functions, frames
+    DICT_STATE_SHIFT = 8  # three bits: DictState
+    DICT_STATE_MASK = 7 << 8
+
+
+class DictState:
+    """How an instance holds its attributes."""
+
+    NONE = 0  # no per-instance dict possible, or never created
+    VALUES = 1  # 3.11, 3.12: values block, no dict object
+    INLINE = 2  # 3.13+: values inside the instance, no dict object
+    SPLIT = 3  # a dict object that shares its keys with the class
+    MATERIALISED = 4  # 3.13+: inline values plus a dict object that points into them
+    COMBINED = 5  # a dict object with keys of its own
+    UNKNOWN = 6  # the layout of this version could not be verified
+
+    NAMES = ("none", "values", "inline", "split", "materialised", "combined", "unknown")
+
+
+class RootKind:
+    """Why an object lives although nothing seen refers to it."""
+
+    MODULE = 1
+    FRAME = 2
+    THREAD = 3
+    INTERPRETER = 4
+    STATIC_TYPE = 5
+    NATIVE = 6
+
+    NAMES = ("", "module", "frame", "thread", "interpreter", "static type", "native")
+
+
+TYPE_KEYS = (
+    "address",  # int
+    "name",  # "module.qualname", bounded to MAX_NAME
+    "module",  # str, "" where unknown
+    "basicsize",
+    "itemsize",
+    "dictoffset",
+    "weaklistoffset",
+    "tp_flags",
+    "is_heap",  # bool
+    "metatype",  # address
+    "mro",  # [addresses]
+    "bases",  # [addresses]
+    "own_names",  # names in the class's own namespace (bounded), None for static types
+    "own_kinds",  # same length: type name of the value behind each name, e.g. "function", "cached_property"
+    "has_slots",  # "__slots__" in the class's own namespace
+    "subclasses",  # number of live direct subclasses
+    "shared_keys_bytes",  # bytes of the shared keys table, charged to the class; 0 if none
+    "file",  # source file of the class if a method's code tells, else ""
+    "line",  # first line, or 0
+)
+
+INSTANCE_KEYS = (
+    "type_address",
+    "count",
+    "states",  # {DictState: [count, requested bytes, allocated bytes]}
+    "attributes",  # {name: number of instances that have it}, bounded to MAX_ATTRIBUTES
+    "attributes_truncated",  # bool
+    "shapes",  # number of different attribute sets seen (bounded count)
+    "weakly_referenced",  # number of instances with a weak reference now
+    "replaced_dicts",  # number of instances whose dict is no exact dict, or is shared with another object
+)
+
+MAX_NAME = 512
+MAX_ATTRIBUTES = 512
+OBJECTS_PER_FRAME = 16384
