@@ -1,0 +1,104 @@
+"""Every obstacle is named with its exit code and a command that removes it."""
+
+from __future__ import annotations
+
+import pytest
+
+from heapscope.errors import BudgetExceeded, ExitCode, PermissionRefused, TargetGone, UnsupportedTarget
+from heapscope.target.access import Access, parse_kernel
+from heapscope.target.headroom import Headroom, needed_bytes
+from heapscope.target.obstacles import Evidence, error_of, judge
+from heapscope.target.runtime import Runtime
+from tests.support.fakes import evidence
+
+REFUSED = Access.REFUSED
+CASES = [
+    ("zombie", 4, evidence(process={"state": "Z"}, runtime=None, access=Access.UNKNOWN)),
+    ("kernel-thread", 5, evidence(process={"is_kernel_thread": True}, runtime=None, access=Access.UNKNOWN)),
+    ("self", 2, evidence(own_pid=4711)),
+    ("not-python", 5, evidence(runtime=None, python_like=False)),
+    ("no-symbols", 5, evidence(runtime=None)),
+    ("32-bit", 5, evidence(runtime=None, is_32_bit=True)),
+    ("not-cpython", 5, evidence(runtime=Runtime("pypy", "/usr/bin/pypy3", None, None))),
+    ("too-old", 5, evidence(runtime={"version": "3.7.16", "version_info": (3, 7)})),
+    ("free-threaded", 5, evidence(runtime={"free_threaded": True})),
+    ("machine", 5, evidence(runtime={"machine": 183})),
+    ("machine", 5, evidence(host={"machine": "aarch64"})),
+    ("kernel-too-old", 5, evidence(host={"kernel": (3, 10)})),
+    ("other-user", 6, evidence(access=REFUSED, runtime=None, host={"effective_uid": 1001})),
+    ("capability", 6, evidence(access=REFUSED, host={"effective_uid": 0})),
+    (
+        "user-namespace",
+        6,
+        evidence(access=REFUSED, host={"effective_uid": 0, "can_trace_any": True, "in_user_namespace": True}),
+    ),
+    ("user-namespace", 6, evidence(access=REFUSED, user_namespace_differs=True)),
+    ("security-module", 6, evidence(access=REFUSED, host={"can_trace_any": True, "security_module": "docker-default"})),
+    ("not-dumpable", 6, evidence(access=REFUSED, owner_uid=0)),
+    ("yama-1", 6, evidence(access=REFUSED, host={"yama_scope": 1})),
+    ("yama-2", 6, evidence(access=REFUSED, host={"yama_scope": 2})),
+    ("yama-3", 6, evidence(access=REFUSED, host={"yama_scope": 3})),
+    ("seccomp", 6, evidence(access=Access.BLOCKED)),
+    ("refused", 6, evidence(access=REFUSED)),
+    ("traced", 6, evidence(process={"tracer_pid": 77, "state": "t"}, tracer_name="gdb")),
+    ("stopped", 6, evidence(process={"state": "T"})),
+    ("memory", 8, evidence(headroom=Headroom(200 << 20, 100 << 20, "the memory of the host"))),
+]
+
+
+@pytest.mark.parametrize(("code", "exit_code", "found"), CASES, ids=[f"{case[0]}-{n}" for n, case in enumerate(CASES)])
+def test_an_obstacle_comes_first_with_its_code_and_a_remedy(code: str, exit_code: int, found: Evidence) -> None:
+    """The first obstacle blocks, says why, says what to do, and sets the exit code."""
+    first = judge(found)[0]
+    assert (first.code, first.exit_code, first.blocking) == (code, exit_code, True)
+    assert first.message
+    assert first.hint
+
+
+def test_a_healthy_target_has_no_obstacle() -> None:
+    """Nothing is made up."""
+    assert judge(evidence()) == []
+
+
+def test_the_tracer_is_named() -> None:
+    """Pid and name, and the command that ends it."""
+    first = judge(evidence(process={"tracer_pid": 77}, tracer_name="strace\x1b[31m"))[0]
+    assert "77 (strace\\x1b[31m)" in first.message
+    assert first.hint.startswith("kill 77")
+
+
+@pytest.mark.parametrize(
+    "words", [("python", "-X", "disable_remote_debug"), ("python", "-Xdisable-remote-debug", "a.py")]
+)
+def test_a_switched_off_remote_debugger_is_only_a_note(words: tuple[str, ...]) -> None:
+    """Tracing still works; older versions have no such switch."""
+    new = judge(evidence(command=words, runtime={"version": "3.14.0", "version_info": (3, 14)}))
+    assert [(note.code, note.blocking) for note in new] == [("remote-debug-disabled", False)]
+    assert judge(evidence(command=words)) == []
+
+
+def test_the_environment_switches_the_remote_debugger_off_too() -> None:
+    """PYTHON_DISABLE_REMOTE_DEBUG is named."""
+    found = evidence(environment_disables_remote_debug=True, runtime={"version": "3.14.0", "version_info": (3, 14)})
+    assert "PYTHON_DISABLE_REMOTE_DEBUG" in judge(found)[0].message
+
+
+def test_obstacles_become_the_error_of_their_exit_code() -> None:
+    """One class per exit code."""
+    classes = {4: TargetGone, 5: UnsupportedTarget, 6: PermissionRefused, 8: BudgetExceeded}
+    for _, exit_code, found in CASES:
+        error = error_of(judge(found)[0])
+        assert error.exit_code == ExitCode(exit_code)
+        assert isinstance(error, classes.get(exit_code, Exception))
+
+
+def test_the_worst_case_is_more_than_the_private_memory() -> None:
+    """All of it may be un-shared, and the walker needs some for itself."""
+    assert needed_bytes(1 << 30) > 1 << 30
+    assert needed_bytes(0) > 0
+
+
+def test_odd_kernel_releases_do_not_crash() -> None:
+    """Vendors write what they like."""
+    assert parse_kernel("6.18.44-fc-v769") == (6, 18)
+    assert parse_kernel("unknown") == (0, 0)
