@@ -1,0 +1,174 @@
+"""The snapshot: what one capture recorded, as flat numpy columns indexed by object index.
+
+Never computes anything that needs a walk of the references; that is graph's. Does no I/O.
+
+Objects are numbered 0 ... n-1 in the order of the stream. The references of object ``i`` are
+``reference_targets[reference_offsets[i]:reference_offsets[i + 1]]``, each an object index. Object indexes are u32,
+which halves the largest column and bounds a snapshot to ``MAX_OBJECTS``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+U8Array = npt.NDArray[np.uint8]
+U32Array = npt.NDArray[np.uint32]
+U64Array = npt.NDArray[np.uint64]
+I64Array = npt.NDArray[np.int64]
+
+MAX_OBJECTS = (1 << 32) - 2  # object indexes are u32, and one value is kept to mean "none"
+NO_OBJECT = -1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SnapshotMeta:
+    """Where, when and how a snapshot was captured. Times are seconds since the epoch or ``_ns``."""
+
+    pid: int = 0
+    process_start_time: float = 0.0
+    captured_at: float = 0.0
+    host_name: str = ""
+    command: str = ""
+    python_version: str = ""
+    collector: str = ""
+    injector: str = ""
+    pause_ns: int = 0
+    capture_ns: int = 0
+    rss_before_bytes: int = 0
+    rss_after_bytes: int = 0
+    warnings: tuple[str, ...] = ()
+    coverage: float | None = None
+    heapscope_version: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TypeInfo:
+    """One type object of the target, as wire.protocol.TYPE_KEYS describes it."""
+
+    address: int
+    name: str
+    module: str = ""
+    basicsize: int = 0
+    itemsize: int = 0
+    dictoffset: int = 0
+    weaklistoffset: int = 0
+    tp_flags: int = 0
+    is_heap: bool = False
+    metatype: int = 0
+    mro: tuple[int, ...] = ()
+    bases: tuple[int, ...] = ()
+    own_names: tuple[str, ...] | None = None
+    own_kinds: tuple[str, ...] = ()
+    has_slots: bool = False
+    subclasses: int = 0
+    shared_keys_bytes: int = 0
+    file: str = ""
+    line: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StateFigures:
+    """How many instances of a class hold their attributes in one way, and what these instances cost in bytes."""
+
+    count: int
+    requested: int
+    allocated: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class InstanceFacts:
+    """What the instances of one class are, as wire.protocol.INSTANCE_KEYS describes it."""
+
+    type_address: int
+    count: int
+    states: Mapping[int, StateFigures]
+    attributes: Mapping[str, int]
+    attributes_truncated: bool = False
+    shapes: int = 0
+    weakly_referenced: int = 0
+    replaced_dicts: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Root:
+    """A GC root: an object kept alive from outside the graph. ``object_index`` is NO_OBJECT if it was not recorded."""
+
+    kind: int
+    address: int
+    object_index: int
+    label: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Snapshot:
+    """One captured heap. Immutable: the columns are read-only. Safe to share between threads."""
+
+    meta: SnapshotMeta
+    types: tuple[TypeInfo, ...]
+    instances: tuple[InstanceFacts, ...]
+    roots: tuple[Root, ...]
+    address: U64Array
+    type_index: U32Array
+    shallow: U64Array
+    allocated: U64Array
+    refcount: U64Array
+    length: I64Array
+    flags: U32Array
+    reference_offsets: U64Array
+    reference_targets: U32Array
+    dangling_reference_count: int = 0
+
+    def __post_init__(self) -> None:
+        """Make every column read-only, so that sharing one is safe."""
+        for name in COLUMN_TYPES:
+            column: npt.NDArray[Any] = getattr(self, name)
+            column.setflags(write=False)
+
+    @property
+    def object_count(self) -> int:
+        """How many objects were recorded."""
+        return int(self.address.size)
+
+    @property
+    def reference_count(self) -> int:
+        """How many references between recorded objects there are."""
+        return int(self.reference_targets.size)
+
+    @cached_property
+    def heap_bytes(self) -> int:
+        """Sum of the shallow sizes: requested bytes."""
+        return int(self.shallow.sum())
+
+    @cached_property
+    def allocated_bytes(self) -> int:
+        """Sum of the same blocks as the allocator rounds them."""
+        return int(self.allocated.sum())
+
+    @cached_property
+    def type_index_by_address(self) -> Mapping[int, int]:
+        """Position in ``types`` by the address of the type object."""
+        return {info.address: index for index, info in enumerate(self.types)}
+
+    def type_at(self, address: int) -> TypeInfo | None:
+        """Find the type object at an address; None if it was not recorded."""
+        index = self.type_index_by_address.get(address)
+        return None if index is None else self.types[index]
+
+
+COLUMN_TYPES: Mapping[str, np.dtype[Any]] = {
+    "address": np.dtype("<u8"),
+    "type_index": np.dtype("<u4"),
+    "shallow": np.dtype("<u8"),
+    "allocated": np.dtype("<u8"),
+    "refcount": np.dtype("<u8"),
+    "length": np.dtype("<i8"),
+    "flags": np.dtype("<u4"),
+    "reference_offsets": np.dtype("<u8"),
+    "reference_targets": np.dtype("<u4"),
+}

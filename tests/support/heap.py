@@ -1,0 +1,167 @@
+"""A small language for heaps in tests: objects, references and roots, turned into frames or a snapshot.
+
+Never starts a process. Goes through the real frames and the real builder, so tests see what a capture would give.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+from typing import Any
+
+import numpy as np
+
+from heapscope.snapshot.builder import SnapshotBuilder
+from heapscope.snapshot.model import Snapshot, SnapshotMeta
+from heapscope.wire.protocol import NO_LENGTH, PROTOCOL_VERSION, Kind
+from heapscope.wire.values import encode_value
+
+FIRST_OBJECT = 0x7F00_0000_0010
+FIRST_TYPE = 0x55E0_0000_0000
+TYPE_FLAGS_HEAP = 1 << 9
+
+Frame = tuple[int, bytes]
+
+
+@dataclasses.dataclass(eq=False)
+class HeapObject:
+    """One object to be recorded. ``references`` may hold bare addresses, to refer to what is not recorded."""
+
+    address: int
+    type_name: str
+    size: int
+    flags: int
+    length: int
+    references: list[HeapObject | int] = dataclasses.field(default_factory=list)
+
+    def refers_to(self, *others: HeapObject | int) -> HeapObject:
+        """Add references, in order; the same one may be added again."""
+        self.references.extend(others)
+        return self
+
+
+def type_record(address: int, name: str, **changes: Any) -> dict[str, Any]:
+    """Give a type record as a walker sends it: a plain class, unless changed."""
+    record: dict[str, Any] = {
+        "address": address,
+        "name": name,
+        "module": name.rpartition(".")[0],
+        "basicsize": 16,
+        "itemsize": 0,
+        "dictoffset": 0,
+        "weaklistoffset": 0,
+        "tp_flags": TYPE_FLAGS_HEAP,
+        "is_heap": True,
+        "metatype": 0,
+        "mro": [address],
+        "bases": [],
+        "own_names": [],
+        "own_kinds": [],
+        "has_slots": False,
+        "subclasses": 0,
+        "shared_keys_bytes": 0,
+        "file": "",
+        "line": 0,
+    }
+    return record | changes
+
+
+def instances_record(type_address: int, count: int, **changes: Any) -> dict[str, Any]:
+    """Give an instances record as a walker sends it."""
+    record: dict[str, Any] = {
+        "type_address": type_address,
+        "count": count,
+        "states": {},
+        "attributes": {},
+        "attributes_truncated": False,
+        "shapes": 1,
+        "weakly_referenced": 0,
+        "replaced_dicts": 0,
+    }
+    return record | changes
+
+
+def objects_payload(objects: list[HeapObject], type_addresses: dict[str, int]) -> bytes:
+    """Encode one batch of objects."""
+    references = [
+        target if isinstance(target, int) else target.address for item in objects for target in item.references
+    ]
+    table = np.array(
+        [
+            [item.address for item in objects],
+            [type_addresses[item.type_name] for item in objects],
+            [item.size for item in objects],
+            [(item.size + 15) // 16 * 16 for item in objects],
+            [1 for _ in objects],
+            [item.length for item in objects],
+            [item.flags << 32 | len(item.references) for item in objects],
+        ],
+        dtype="<u8",
+    )
+    counts = struct.pack("<II", len(objects), len(references))
+    return counts + table.tobytes() + np.array(references, dtype="<u8").tobytes()
+
+
+class Heap:
+    """Collects objects, types and roots; ``frames()`` and ``snapshot()`` may be called again after adding more."""
+
+    def __init__(self) -> None:
+        self.objects: list[HeapObject] = []
+        self.types: dict[str, dict[str, Any]] = {}
+        self.instances: list[dict[str, Any]] = []
+        self.roots: list[tuple[int, int, str]] = []
+
+    def type(self, name: str, **changes: Any) -> int:
+        """Describe a type, once; give its address."""
+        if name not in self.types:
+            self.types[name] = type_record(FIRST_TYPE + 0x400 * len(self.types), name, **changes)
+        address: int = self.types[name]["address"]
+        return address
+
+    def object(
+        self, type_name: str = "m.Thing", *, size: int = 16, flags: int = 0, length: int = NO_LENGTH
+    ) -> HeapObject:
+        """Add an object."""
+        self.type(type_name)
+        item = HeapObject(FIRST_OBJECT + 0x40 * len(self.objects), type_name, size, flags, length)
+        self.objects.append(item)
+        return item
+
+    def root(self, item: HeapObject | int, kind: int = 1, label: str = "") -> None:
+        """Make an object a GC root."""
+        self.roots.append((kind, item if isinstance(item, int) else item.address, label))
+
+    def end(self, **changes: Any) -> Frame:
+        """Give the last frame."""
+        record = {
+            "objects": len(self.objects),
+            "references": sum(len(item.references) for item in self.objects),
+            "types": len(self.types),
+            "roots": len(self.roots),
+            "warnings": [],
+        }
+        return Kind.END, encode_value(record | changes)
+
+    def frames(self, batch: int = 1000) -> list[Frame]:
+        """Give all frames in the order of a capture."""
+        addresses = {name: record["address"] for name, record in self.types.items()}
+        frames = [(Kind.HELLO, encode_value({"protocol": PROTOCOL_VERSION, "python_version": "3.12.1"}))]
+        frames.append((Kind.TYPES, encode_value(list(self.types.values()))))
+        starts = range(0, len(self.objects), batch)
+        frames.extend((Kind.OBJECTS, objects_payload(self.objects[at : at + batch], addresses)) for at in starts)
+        frames.append((Kind.ROOTS, encode_value([list(root) for root in self.roots])))
+        frames.append((Kind.INSTANCES, encode_value(self.instances)))
+        frames.append(self.end())
+        return frames
+
+    def snapshot(self, meta: SnapshotMeta | None = None) -> Snapshot:
+        """Build the snapshot."""
+        return build(self.frames(), meta)
+
+
+def build(frames: list[Frame], meta: SnapshotMeta | None = None) -> Snapshot:
+    """Feed frames to a builder and build."""
+    builder = SnapshotBuilder()
+    for kind, payload in frames:
+        builder.feed(kind, payload)
+    return builder.build(meta or SnapshotMeta(pid=1, python_version="3.12.1"))
