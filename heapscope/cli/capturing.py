@@ -1,0 +1,62 @@
+"""Running a capture from the command line: progress on stderr, and signals that cancel it in an orderly way.
+
+Never lets Ctrl-C break a capture off in the middle of the target: the first one asks, only the second one breaks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from heapscope.cli.talk import ProgressLine, Talk
+
+if TYPE_CHECKING:  # numpy costs 100 ms
+    from heapscope.service.capture import CaptureOptions
+    from heapscope.snapshot.model import Snapshot
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def cancel_on_signals() -> Iterator[threading.Event]:
+    """Yield an event that the first signal sets; the second one raises KeyboardInterrupt."""
+    cancel = threading.Event()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if cancel.is_set():
+            raise KeyboardInterrupt
+        cancel.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield cancel
+        return
+    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    try:
+        yield cancel
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def capture_options_of(*, via: str, timeout: float, ignore_head_room: bool) -> CaptureOptions:
+    """Collect the capture options."""
+    from heapscope.service.capture import CaptureOptions  # noqa: PLC0415 - only commands that capture need it
+
+    return CaptureOptions(via=via, timeout_s=timeout, ignore_head_room=ignore_head_room)
+
+
+def open_with_progress(source: str, options: CaptureOptions, talk: Talk) -> Snapshot:
+    """Return the snapshot of a pid or a file; warnings of a capture go to stderr."""
+    from heapscope.service.sources import find_pid, open_source  # noqa: PLC0415 - as above
+
+    if options.via == "pyrasite" and find_pid(source) is not None:
+        talk.warn("pyrasite has no safe point: it may crash a busy target")
+    with cancel_on_signals() as cancel, ProgressLine(talk) as progress:
+        snapshot = open_source(source, options, progress.report, cancel)
+    for warning in snapshot.meta.warnings:
+        talk.warn(warning)
+    return snapshot

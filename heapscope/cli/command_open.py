@@ -1,0 +1,36 @@
+"""``heapscope open``: the terminal UI on a snapshot file; where nobody sits at a terminal, one screen of text.
+
+Never captures anything.
+"""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from heapscope.cli.output import OutputOptions, write_text
+from heapscope.cli.summary import has_terminal, summary_text
+from heapscope.cli.talk import Talk
+from heapscope.errors import ExitCode, SnapshotFileError
+from heapscope.units import clean_text
+
+
+@click.command("open", short_help="Open the terminal UI on a snapshot file.")
+@click.argument("file", type=click.Path())
+@click.option("--headless", is_flag=True, help="Write one screen of text instead; so also without a terminal.")
+@click.pass_obj
+def command(talk: Talk, *, file: str, headless: bool) -> int:
+    """Open the terminal UI on a snapshot file."""
+    if not os.path.exists(file):
+        hint = "heapscope attach PID, for a running process" if file.isdigit() else "heapscope snapshot PID -o FILE"
+        raise SnapshotFileError(f"there is no file {clean_text(file)}", hint=hint)
+    from heapscope.snapshot.file import load_snapshot  # noqa: PLC0415 - numpy, 100 ms
+
+    snapshot = load_snapshot(file)
+    if headless or not has_terminal():
+        write_text(summary_text(snapshot, talk, path=file), OutputOptions())
+        return ExitCode.OK
+    from heapscope.tui.app import run_open  # noqa: PLC0415 - Textual, 300 ms
+
+    return run_open(snapshot, file, ascii_only=talk.ascii_only)

@@ -1,0 +1,102 @@
+"""``heapscope slots``: the classes that ``__slots__`` would make smaller, and what stands in the way of each.
+
+Never judges a class itself: analysis does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from heapscope.cli.capturing import capture_options_of, open_with_progress
+from heapscope.cli.command_types import MAX_NAME, show_bytes, show_count
+from heapscope.cli.options import capture_options, choice_options, output_of, output_options, row_limit
+from heapscope.cli.output import check_output_path, write_rows
+from heapscope.cli.rows import choose_rows
+from heapscope.cli.table import Column
+from heapscope.cli.talk import Talk
+from heapscope.units import clean_text
+
+if TYPE_CHECKING:  # numpy costs 100 ms
+    from heapscope.analysis.slots import SlotsRow
+    from heapscope.snapshot.model import Snapshot
+
+
+@click.command("slots", short_help="List classes that __slots__ would make smaller.")
+@click.argument("source")
+@click.option(
+    "--min-instances", type=click.IntRange(min=0), default=1, show_default=True, help="Leave out rarer classes."
+)
+@choice_options
+@output_options
+@capture_options
+@click.pass_obj
+def command(
+    talk: Talk,
+    *,
+    source: str,
+    min_instances: int,
+    limit: int | None,
+    sort: str,
+    expression: str,
+    format_: str,
+    output: str | None,
+    force: bool,
+    no_header: bool,
+    via: str,
+    timeout: float,
+    ignore_head_room: bool,
+) -> None:
+    """List the classes of SOURCE, a pid or a snapshot file, that would save memory with __slots__."""
+    if output is not None:
+        check_output_path(output, force=force)
+    options = capture_options_of(via=via, timeout=timeout, ignore_head_room=ignore_head_room)
+    snapshot = open_with_progress(source, options, talk)
+    rows = slots_rows(snapshot, min_instances=min_instances)
+    maximum = row_limit(limit, format_)
+    chosen = choose_rows(rows, expression=expression, sort=sort, limit=maximum, text_key="type")
+    write_rows(chosen, COLUMNS, output_of(format_, output, force=force, no_header=no_header), talk)
+    if len(chosen) < len(rows):
+        talk.say(f"{len(chosen)} of {len(rows)} classes; -n 0 shows all")
+
+
+def slots_rows(snapshot: Snapshot, *, min_instances: int) -> list[dict[str, Any]]:
+    """Return the rows of all classes, largest saving first."""
+    from heapscope.analysis.slots import advise_slots  # noqa: PLC0415 - numpy, 100 ms
+
+    return [row_of(row) for row in advise_slots(snapshot, min_instances=min_instances)]
+
+
+def row_of(row: SlotsRow) -> dict[str, Any]:
+    """Return one row; its keys are a contract (docs/cli.md)."""
+    return {
+        "type": clean_text(row.type_name, MAX_NAME),
+        "instances": int(row.instances),
+        "bytes_now": int(row.bytes_now),
+        "bytes_slots": int(row.bytes_slots),
+        "saves_bytes": int(row.saves_bytes),
+        "verdict": row.verdict,
+        "attributes": [clean_text(name, MAX_NAME) for name in row.attributes],
+        "blockers": [clean_text(text, MAX_NAME) for text in row.blockers],
+        "notes": [clean_text(text, MAX_NAME) for text in row.notes],
+        "states": {str(name): int(count) for name, count in row.states.items()},
+        "slots_line": clean_text(row.slots_line, 10_000),
+        "file": clean_text(row.file, MAX_NAME),
+        "line": int(row.line),
+    }
+
+
+def _join(value: object) -> str:
+    return ", ".join(str(item) for item in value) if isinstance(value, list) else ""
+
+
+COLUMNS = (
+    Column("type", "CLASS", min_width=22, keep_end=True),
+    Column("instances", "COUNT", show_count, is_number=True),
+    Column("bytes_now", "NOW", show_bytes, is_number=True, rank=1),
+    Column("bytes_slots", "SLOTS", show_bytes, is_number=True, rank=2),
+    Column("saves_bytes", "SAVES", show_bytes, is_number=True),
+    Column("verdict", "VERDICT"),
+    Column("blockers", "BLOCKERS", _join, min_width=31),
+)

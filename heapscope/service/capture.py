@@ -1,0 +1,238 @@
+"""The use case "capture": judge the target, make the clone, receive its records, build the snapshot.
+
+Never leaves a clone behind: every way out of a capture goes through the release of the clone handle.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from heapscope import __version__
+from heapscope.errors import Cancelled, HeapscopeError, TargetGone, UsageError
+from heapscope.service.channel import Channel, CloneSilent
+from heapscope.service.surroundings import CloneHandle, RealSurroundings, Surroundings
+from heapscope.target.info import TargetInfo
+from heapscope.units import clean_text, format_bytes, format_count
+from heapscope.wire.protocol import Kind
+
+if TYPE_CHECKING:  # numpy costs 100 ms, which a refused capture need not pay
+    from heapscope.snapshot.builder import SnapshotBuilder
+    from heapscope.snapshot.model import Snapshot, SnapshotMeta
+
+INJECTORS = ("auto", "remote_exec", "ptrace", "pyrasite")
+COLLECTOR = "python-clone"
+SILENCE_S = 20.0  # the walker reports at least every few ten thousand objects, also on a loaded machine
+REPORT_EVERY_S = 0.05
+_ATTEMPTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureOptions:
+    """How to capture. ``timeout_s`` covers everything until the last record."""
+
+    via: str = "auto"
+    timeout_s: float = 60.0
+    ignore_head_room: bool = False
+    silence_s: float = SILENCE_S
+
+    def __post_init__(self) -> None:
+        if self.via not in INJECTORS:
+            raise UsageError(f"there is no injector {clean_text(self.via)}", hint=f"--via {'|'.join(INJECTORS)}")
+        if not self.timeout_s > 0:
+            raise UsageError("the timeout must be more than 0 seconds", hint="--timeout 60")
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureProgress:
+    """Where a capture stands. Phases in order: find, headroom, inject, clone, walk, build."""
+
+    phase: str
+    objects: int = 0
+    message: str = ""
+    pause_ns: int | None = None
+
+
+Report = Callable[[CaptureProgress], None]
+
+
+@dataclass(slots=True)
+class _Run:
+    """The state of one capture."""
+
+    options: CaptureOptions
+    report: Report
+    cancel: threading.Event
+    world: Surroundings
+    deadline: float  # on time.monotonic
+    warnings: tuple[str, ...] = ()
+
+    def remaining_s(self) -> float:
+        return max(0.0, self.deadline - time.monotonic())
+
+    def check_cancel(self) -> None:
+        if self.cancel.is_set():
+            raise Cancelled("the capture was cancelled")
+
+
+def capture(
+    pid: int,
+    options: CaptureOptions | None = None,
+    progress: Report | None = None,
+    cancel: threading.Event | None = None,
+    *,
+    surroundings: Surroundings | None = None,
+) -> Snapshot:
+    """Capture the heap of a process. Blocks until done; may run in any thread.
+
+    Raises:
+        TargetGone, UnsupportedTarget, PermissionRefused: the target cannot be captured.
+        BudgetExceeded: no memory head-room, or no time left.
+        CaptureInconsistent: the stream contradicts itself, or the clone hung twice.
+        Cancelled: the cancel signal was set.
+    """
+    chosen = options or CaptureOptions()
+    run = _Run(
+        options=chosen,
+        report=progress or (lambda _: None),
+        cancel=cancel or threading.Event(),
+        world=surroundings or RealSurroundings(),
+        deadline=time.monotonic() + chosen.timeout_s,
+    )
+    run.report(CaptureProgress("find", message=f"pid {pid}"))
+    ignored = frozenset({"memory"}) if chosen.ignore_head_room else frozenset()
+    target = run.world.target_of(pid, ignore=ignored)
+    run.report(CaptureProgress("find", message=f"CPython {target.python_version}"))
+    run.report(CaptureProgress("headroom", message=f"RSS {format_bytes(target.rss_bytes)}"))
+    return _capture_with_retry(run, target)
+
+
+def _capture_with_retry(run: _Run, target: TargetInfo) -> Snapshot:
+    """Try again once when the clone hangs: it may hold the GIL only until another thread's request to drop it is seen."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        run.check_cancel()
+        via = run.options.via
+        if attempt > 1 and via == "auto":
+            via = "ptrace"
+        try:
+            return _capture_once(run, target, via)
+        except CloneSilent as error:
+            if attempt == _ATTEMPTS:
+                raise
+            run.warnings = (f"a first attempt was given up: {error.message}",)
+            run.report(CaptureProgress("inject", message="the clone hangs; trying once more"))
+    raise AssertionError("unreachable")
+
+
+def _capture_once(run: _Run, target: TargetInfo, via: str) -> Snapshot:
+    from heapscope.snapshot.builder import SnapshotBuilder  # noqa: PLC0415 - numpy, see the top
+
+    payload = run.world.build_payload()
+    rss_before = run.world.rss_of(target)
+    started_ns = time.monotonic_ns()
+    captured_at = time.time()
+    run.report(CaptureProgress("inject"))
+    clone = _make_clone(run, target, via)
+    builder = SnapshotBuilder()
+    try:
+        run.report(CaptureProgress("clone", message=clone.injector, pause_ns=clone.pause_ns))
+        _receive(run, target, clone, payload, builder)
+    except HeapscopeError as error:
+        _prefer_target_gone(run, target, error)
+        raise
+    finally:
+        clone.release()
+    capture_ns = time.monotonic_ns() - started_ns
+    run.check_cancel()
+    run.report(CaptureProgress("build", builder.progress_objects, pause_ns=clone.pause_ns))
+    rss_after = run.world.rss_of(target)
+    meta = _meta_of(run, target, clone, builder)
+    return builder.build(
+        replace(
+            meta,
+            captured_at=captured_at,
+            capture_ns=capture_ns,
+            rss_before_bytes=rss_before,
+            rss_after_bytes=rss_after,
+        )
+    )
+
+
+def _make_clone(run: _Run, target: TargetInfo, via: str) -> CloneHandle:
+    try:
+        return run.world.make_clone(
+            target,
+            via=via,
+            deadline_s=run.remaining_s(),
+            report=lambda message: run.report(CaptureProgress("inject", message=clean_text(message))),
+            cancel=run.cancel,
+        )
+    except HeapscopeError as error:
+        _prefer_target_gone(run, target, error)
+        raise
+
+
+def _receive(run: _Run, target: TargetInfo, clone: CloneHandle, payload: bytes, builder: SnapshotBuilder) -> None:
+    from heapscope.wire.values import encode_value  # noqa: PLC0415 - only a capture needs it
+
+    channel = Channel(
+        clone.command_fd,
+        clone.result_fd,
+        deadline=run.deadline,
+        silence_s=run.options.silence_s,
+        cancel=run.cancel,
+        check_target=lambda: run.world.check_alive(target),
+    )
+    channel.send(payload, encode_value({"deadline_s": int(run.remaining_s()) + 1}))
+    last_report = 0.0
+    for kind, data in channel.receive():
+        builder.feed(kind, data)
+        now = time.monotonic()
+        if kind in (Kind.HELLO, Kind.END) or now - last_report >= REPORT_EVERY_S:
+            last_report = now
+            objects = builder.progress_objects
+            message = f"{format_count(objects)} objects"
+            run.report(CaptureProgress("walk", objects, message, clone.pause_ns))
+
+
+def _prefer_target_gone(run: _Run, target: TargetInfo, error: HeapscopeError) -> None:
+    """Name the cause instead of its effect: a stream breaks off when the target, and the clone with it, is killed."""
+    if isinstance(error, (Cancelled, TargetGone)):
+        return
+    try:
+        run.world.check_alive(target)
+    except TargetGone as gone:
+        raise TargetGone(f"{gone.message} during the capture", hint=gone.hint) from error
+
+
+def _meta_of(run: _Run, target: TargetInfo, clone: CloneHandle, builder: SnapshotBuilder) -> SnapshotMeta:
+    from heapscope.snapshot.model import SnapshotMeta  # noqa: PLC0415 - numpy, see the top
+
+    hello: dict[str, Any] = dict(builder.hello)
+    end: dict[str, Any] = dict(builder.end or {})
+    version = hello.get("python_version")
+    return SnapshotMeta(
+        pid=target.pid,
+        process_start_time=target.start_time,
+        host_name=socket.gethostname(),
+        command=clean_text(target.command, 1000),
+        python_version=clean_text(version, 40) if isinstance(version, str) else target.python_version or "",
+        collector=COLLECTOR,
+        injector=clone.injector,
+        pause_ns=clone.pause_ns,
+        warnings=run.warnings,
+        coverage=coverage_of(end),
+        heapscope_version=__version__,
+    )
+
+
+def coverage_of(end: dict[str, Any]) -> float | None:
+    """Return bytes attributed to objects over bytes the allocators have in use, as the last record tells; else None."""
+    attributed, in_use = end.get("coverage_attributed_bytes"), end.get("coverage_allocated_bytes")
+    if not isinstance(attributed, int) or not isinstance(in_use, int) or in_use <= 0:
+        return None
+    return max(0.0, attributed / in_use)
