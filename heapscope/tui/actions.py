@@ -1,0 +1,158 @@
+"""Owns the one list of actions: names, keys, and the words that describe them. Bindings, key bar and help derive from it.
+
+Never holds behaviour: a screen or widget implements ``action_<name>`` for the actions of its scopes.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from textual.binding import Binding, BindingType
+
+
+class Scope(enum.Enum):
+    """Where an action can be used; the value is the heading in the help."""
+
+    APP = "Everywhere"
+    MAIN = "Looking at a snapshot"
+    TABLE = "Tables"
+    FILTER = "Filter line"
+    PICKER = "Choosing a process"
+    ATTACH = "Attaching"
+    HELP = "Help"
+    PATH = "Writing a file"
+    CONFIRM = "Questions"
+
+
+class View(enum.Enum):
+    """The tabs. The value is the tab's number: it stays the same when further tabs appear between them."""
+
+    OVERVIEW = 1
+    TYPES = 2
+    SLOTS = 6
+
+    @property
+    def title(self) -> str:
+        """The tab's name."""
+        return self.name.capitalize()
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing a person can do. ``footer`` is its short name in the key bar, "" to leave it out there."""
+
+    name: str
+    scope: Scope
+    keys: tuple[str, ...]
+    help: str
+    footer: str = ""
+    footer_sign: str = ""
+    priority: bool = False
+
+
+_KEY_SIGNS = {
+    "enter": "⏎",
+    "slash": "/",
+    "question_mark": "?",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "up": "↑",
+    "down": "↓",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+    "escape": "esc",
+    "shift+tab": "shift+tab",
+}
+
+ACTIONS: tuple[Action, ...] = (
+    Action("cancel_job", Scope.APP, ("ctrl+c",), "cancel the running capture; never quits", priority=True),
+    Action("quit", Scope.APP, ("ctrl+q",), "quit; asks only while a capture runs", priority=True),
+    Action("command_palette", Scope.APP, ("ctrl+p",), "command palette: theme, screenshot, every command by name"),
+    Action("view(1)", Scope.MAIN, ("1",), "Overview: figures, biggest types, warnings"),
+    Action("view(2)", Scope.MAIN, ("2",), "Types: every type with its count and sizes"),
+    Action("view(6)", Scope.MAIN, ("6",), "Slots: what __slots__ would save, class by class"),
+    Action("next_view(1)", Scope.MAIN, ("tab",), "next tab"),
+    Action("next_view(-1)", Scope.MAIN, ("shift+tab",), "previous tab"),
+    Action("filter", Scope.MAIN, ("slash",), "filter as you type", "Filter"),
+    Action("sort_left", Scope.MAIN, ("less_than_sign",), "sort by the column to the left", "Sort", "<>"),
+    Action("sort_right", Scope.MAIN, ("greater_than_sign",), "sort by the column to the right"),
+    Action("reverse_sort", Scope.MAIN, ("r",), "reverse the order; a click on a column head sorts too"),
+    Action("recapture", Scope.MAIN, ("n",), "capture again and show what changed", "New"),
+    Action("set_baseline", Scope.MAIN, ("b",), "make this snapshot the baseline of the changes", "Base"),
+    Action("copy_row", Scope.MAIN, ("y",), "copy the row, or the __slots__ line, to the clipboard", "Copy"),
+    Action("export_view", Scope.MAIN, ("e",), "export this view to a csv, json or md file", "Export"),
+    Action("write_snapshot", Scope.MAIN, ("w",), "write the snapshot to a file", "Write"),
+    Action("toggle_exact", Scope.MAIN, ("u",), "switch between 1.5M and exact bytes", "Units"),
+    Action("back", Scope.MAIN, ("escape",), "one step back; never quits"),
+    Action("app.show_help", Scope.MAIN, ("question_mark",), "this help", "Help"),
+    Action("app.quit", Scope.MAIN, ("q",), "quit; asks only while a capture runs", "Quit"),
+    Action("cursor(-1)", Scope.TABLE, ("up", "k"), "one row up"),
+    Action("cursor(1)", Scope.TABLE, ("down", "j"), "one row down"),
+    Action("page(-1)", Scope.TABLE, ("pageup",), "one page up"),
+    Action("page(1)", Scope.TABLE, ("pagedown",), "one page down"),
+    Action("first", Scope.TABLE, ("home", "g"), "first row"),
+    Action("last", Scope.TABLE, ("end", "G"), "last row"),
+    Action("select", Scope.TABLE, ("enter",), "open the row", "Open"),
+    Action("keep", Scope.FILTER, ("enter",), "keep the filter and go back to the table", "Keep"),
+    Action("clear", Scope.FILTER, ("escape",), "clear the filter", "Clear"),
+    Action("leave(1)", Scope.FILTER, ("down",), "keep the filter, go down in the table"),
+    Action("leave(-1)", Scope.FILTER, ("up",), "keep the filter, go up in the table"),
+    Action("filter", Scope.PICKER, ("slash",), "filter as you type", "Filter"),
+    Action("refresh_list", Scope.PICKER, ("f5", "R"), "read the list of processes again", "Refresh", "R"),
+    Action("sort_left", Scope.PICKER, ("less_than_sign",), "sort by the column to the left", "Sort", "<>"),
+    Action("sort_right", Scope.PICKER, ("greater_than_sign",), "sort by the column to the right"),
+    Action("reverse_sort", Scope.PICKER, ("r",), "reverse the order"),
+    Action("back", Scope.PICKER, ("escape",), "clear the filter; never quits"),
+    Action("app.show_help", Scope.PICKER, ("question_mark",), "this help", "Help"),
+    Action("app.quit", Scope.PICKER, ("q",), "quit", "Quit"),
+    Action("cancel", Scope.ATTACH, ("escape",), "cancel the capture; after an error: one step back", "Cancel or back"),
+    Action("retry", Scope.ATTACH, ("r",), "after an error: try again"),
+    Action("copy_hint", Scope.ATTACH, ("y",), "after an error: copy message and hint"),
+    Action("app.show_help", Scope.ATTACH, ("question_mark",), "this help", "Help"),
+    Action("app.quit", Scope.ATTACH, ("q",), "quit; asks while a capture runs", "Quit"),
+    Action("close", Scope.HELP, ("escape", "question_mark", "q"), "close the help", "Close"),
+    Action("scroll(-1)", Scope.HELP, ("up", "k"), "scroll up"),
+    Action("scroll(1)", Scope.HELP, ("down", "j"), "scroll down"),
+    Action("scroll(-10)", Scope.HELP, ("pageup",), "scroll a page up"),
+    Action("scroll(10)", Scope.HELP, ("pagedown",), "scroll a page down"),
+    Action("next_format", Scope.PATH, ("tab",), "another format", "Format", priority=True),
+    Action("accept", Scope.PATH, ("enter",), "write", "Write", priority=True),
+    Action("close", Scope.PATH, ("escape",), "do not write", "Cancel"),
+    Action("answer(True)", Scope.CONFIRM, ("y", "enter"), "yes"),
+    Action("answer(False)", Scope.CONFIRM, ("n", "escape"), "no"),
+)
+
+
+def key_sign(key: str) -> str:
+    """Write a key as it looks on the keyboard."""
+    return _KEY_SIGNS.get(key, key)
+
+
+def actions_of(scope: Scope) -> tuple[Action, ...]:
+    """Return the actions of one scope, in order."""
+    return tuple(action for action in ACTIONS if action.scope is scope)
+
+
+def bindings_of(scope: Scope) -> list[BindingType]:
+    """Return Textual bindings for one scope."""
+    return [
+        Binding(key, action.name, action.help, show=False, priority=action.priority)
+        for action in actions_of(scope)
+        for key in action.keys
+    ]
+
+
+def help_lines(scope: Scope) -> list[tuple[str, str]]:
+    """Return (keys, words) of one scope for the help screen."""
+    return [(" ".join(map(key_sign, action.keys)), action.help) for action in actions_of(scope)]
+
+
+def footer_items(*scopes: Scope) -> list[tuple[str, str, str]]:
+    """Return (key sign, short name, action name) for the key bar."""
+    return [
+        (action.footer_sign or key_sign(action.keys[0]), action.footer, action.name)
+        for scope in scopes
+        for action in actions_of(scope)
+        if action.footer
+    ]

@@ -1,0 +1,299 @@
+"""Owns the application: which screen is in front, and the hand-over between screens and worker threads.
+
+Never blocks: captures, analysis, files and processes are touched in threads only (jobs, engine).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App
+
+from heapscope.errors import ExitCode, HeapscopeError
+from heapscope.tui import jobs
+from heapscope.tui.actions import Scope, bindings_of
+from heapscope.tui.engine import Engine, LiveEngine
+from heapscope.tui.files import propose_path
+from heapscope.tui.keeper import Keeper
+from heapscope.tui.presenters.capture import progress_line
+from heapscope.tui.presenters.export import FORMATS, write_export
+from heapscope.tui.runner import Runner
+from heapscope.tui.screens.attach import AttachScreen
+from heapscope.tui.screens.dialogs import ConfirmScreen, HelpScreen, PathScreen
+from heapscope.tui.screens.main import MainScreen
+from heapscope.tui.screens.picker import PickerScreen
+from heapscope.tui.textfit import safe_text
+from heapscope.tui.theme import THEME, THEME_NAME
+
+if TYPE_CHECKING:
+    from heapscope.service.capture import CaptureOptions
+    from heapscope.snapshot.model import Snapshot
+
+SAMPLE_S = 2.0  # the header's RSS; a sparkline of 8 cells then shows 16 seconds
+
+
+class HeapscopeApp(App[int]):
+    """The terminal UI. ``keeper`` holds what is known; this class moves it between threads and screens."""
+
+    BINDINGS = bindings_of(Scope.APP)
+    TITLE = "heapscope"
+    ENABLE_COMMAND_PALETTE: ClassVar[bool] = True
+    CSS = """
+    Screen.-ascii * { scrollbar-size: 0 0; }
+    """
+
+    def __init__(self, keeper: Keeper, *, engine: Engine | None = None, ascii_only: bool = False) -> None:
+        super().__init__()
+        self.keeper = keeper
+        self.runner = Runner(self, engine if engine is not None else LiveEngine(), keeper)
+        self.ascii_only = ascii_only
+        self.last_code = ExitCode.OK
+
+    async def on_mount(self) -> None:
+        """Open the first screen."""
+        self.register_theme(THEME)
+        self.theme = THEME_NAME
+        if self.keeper.loaded is not None:
+            await self._start_analysis(self.keeper.loaded)
+        elif self.keeper.pid is not None:
+            await self._start_attach()
+        else:
+            await self.push_screen(PickerScreen(ascii_only=self.ascii_only))
+            self.runner.list_targets()
+        self.set_interval(SAMPLE_S, self._sample)
+
+    async def _start_attach(self) -> None:
+        pid = self.keeper.pid
+        assert pid is not None  # both callers have chosen one
+        job = self.runner.new_job(pid)
+        title = f"Attaching to pid {pid}"
+        can_go_back = any(isinstance(screen, PickerScreen) for screen in self.screen_stack)
+        await self.push_screen(AttachScreen(title, job, can_go_back=can_go_back, ascii_only=self.ascii_only))
+        self.runner.capture(job)
+        self.runner.find_target(pid)
+
+    async def _start_analysis(self, snapshot: Snapshot) -> None:
+        job = self.runner.new_job()
+        title = f"Reading {safe_text(self.keeper.path, 60)}"
+        await self.push_screen(AttachScreen(title, job, can_go_back=False, ascii_only=self.ascii_only))
+        self.runner.analyse(job, snapshot, self.keeper.path)
+
+    @property
+    def main_screen(self) -> MainScreen | None:
+        """The main screen, once there is one."""
+        return next((screen for screen in self.screen_stack if isinstance(screen, MainScreen)), None)
+
+    @property
+    def attach_screen(self) -> AttachScreen | None:
+        """The attach screen, if one is open; a dialog may be above it."""
+        return next((screen for screen in self.screen_stack if isinstance(screen, AttachScreen)), None)
+
+    def on_job_progressed(self) -> None:
+        """Draw the news of the running job."""
+        attach, main = self.attach_screen, self.main_screen
+        if attach is not None:
+            attach.show_progress()
+        elif main is not None and self.runner.job is not None:
+            main.show_status(progress_line(self.runner.job.board.read(), self.runner.job.expected_objects))
+
+    async def on_job_analysed(self, event: jobs.JobAnalysed) -> None:
+        """Show a snapshot, or the sizes that were still missing."""
+        # The last messages of a job may come while the screens are being closed.
+        if event.job is not self.runner.job or not self.screen_stack:
+            return
+        self.keeper.take(event.view)
+        main = self.main_screen
+        if main is not None:
+            main.show_view(event.view)
+        else:
+            self.last_code = ExitCode.OK
+            while not isinstance(self.screen, AttachScreen):
+                await self.pop_screen()  # a dialog above the attach screen asks about what is over
+            main = MainScreen(event.view, self.keeper.header(), ascii_only=self.ascii_only)
+            await self.switch_screen(main)
+        main.show_header(self.keeper.header())
+
+    def on_job_ended(self, event: jobs.JobEnded) -> None:
+        """Take away the progress, or show what went wrong."""
+        if event.job is not self.runner.job or not self.screen_stack:
+            return
+        self.runner.job = None
+        attach, main = self.attach_screen, self.main_screen
+        if main is not None:
+            main.show_status(())
+        if event.error is None:
+            return
+        if attach is not None:
+            self.last_code = event.error.exit_code
+            attach.show_error(event.error)
+        elif main is not None:
+            self._show_recapture_error(event.job, event.error)
+
+    def _show_recapture_error(self, job: jobs.CaptureJob, error: HeapscopeError) -> None:
+        if error.exit_code == ExitCode.INTERRUPTED:
+            self.notify("the capture was cancelled; the snapshot before is still here", markup=False)
+            return
+        title = f"Capturing pid {job.pid} again"
+        self.push_screen(AttachScreen(title, job, can_go_back=True, ascii_only=self.ascii_only, error=error))
+
+    async def on_picker_screen_picked(self, event: PickerScreen.Picked) -> None:
+        """Attach to the chosen process."""
+        self.keeper.choose(event.target)
+        await self._start_attach()
+
+    def on_picker_screen_refresh_wanted(self) -> None:
+        """Read the list of processes."""
+        self.runner.list_targets()
+
+    def on_targets_listed(self, event: jobs.TargetsListed) -> None:
+        """Show the list."""
+        for screen in self.screen_stack:
+            if isinstance(screen, PickerScreen):
+                screen.show_targets(event.targets)
+        if event.error is not None:
+            self.notify(event.error.message, markup=False, severity="error")
+
+    def on_target_found(self, event: jobs.TargetFound) -> None:
+        """Name the target on the attach screen and in the header."""
+        self.keeper.target = event.target
+        if self.attach_screen is not None:
+            self.attach_screen.show_target(self.keeper.target_words())
+
+    def on_attach_screen_cancel_wanted(self) -> None:
+        """Stop the running job."""
+        self.action_cancel_job()
+
+    async def on_attach_screen_retry_wanted(self) -> None:
+        """Try the same again."""
+        await self.pop_screen()
+        if self.main_screen is not None:
+            self.on_main_screen_recapture_wanted()
+        elif self.keeper.loaded is not None:
+            await self._start_analysis(self.keeper.loaded)
+        else:
+            await self._start_attach()
+
+    def on_attach_screen_back_wanted(self) -> None:
+        """Leave the error card for the screen before."""
+        self.pop_screen()
+        self.last_code = ExitCode.OK
+
+    def on_main_screen_recapture_wanted(self) -> None:
+        """Capture again; the snapshot before becomes the baseline if there is none yet."""
+        refusal = self.keeper.recapture_refusal()
+        if refusal or self.runner.job is not None:
+            self.notify(refusal or "a capture is running already; ctrl+c cancels it", markup=False, severity="warning")
+            return
+        self.keeper.ensure_baseline()
+        assert self.keeper.pid is not None  # recapture_refusal says so otherwise
+        self.runner.capture(self.runner.new_job(self.keeper.pid))
+        self.on_job_progressed()
+
+    def on_main_screen_baseline_wanted(self) -> None:
+        """Compare with the snapshot on the screen from now on."""
+        view = self.keeper.view
+        if view is not None:
+            current = view.current
+            self.runner.compare(current, current)
+
+    def on_compared(self, event: jobs.Compared) -> None:
+        """Show the changes against the new baseline."""
+        self.keeper.take_comparison(event.base, event.deltas)
+        if self.main_screen is not None and self.keeper.view is not None:
+            self.main_screen.show_view(self.keeper.view)
+            self.notify(f"baseline is now {self.keeper.baseline_words()}; n captures again", markup=False)
+
+    def on_main_screen_export_wanted(self, event: MainScreen.ExportWanted) -> None:
+        """Ask where, then write."""
+        table = event.table
+
+        def write(path: str | bool | None) -> None:
+            if isinstance(path, str):
+                ending = path.rpartition(".")[2]
+                text = write_export(table, ending if ending in FORMATS else FORMATS[0])
+                self.runner.write_text(path, text)
+
+        what = f"Export {table.name}: {len(table.rows):,} of {table.total:,} rows"
+        proposed = propose_path(self.keeper.file_stem(f"{table.name}-"), FORMATS[0])
+        self.push_screen(PathScreen(what, proposed, FORMATS, ascii_only=self.ascii_only), write)
+
+    def on_main_screen_write_wanted(self) -> None:
+        """Ask where, then write."""
+        if self.keeper.view is None:
+            return
+        snapshot = self.keeper.view.current.snapshot
+
+        def write(path: str | bool | None) -> None:
+            if isinstance(path, str):
+                self.runner.write_snapshot(snapshot, path)
+
+        proposed = propose_path(self.keeper.file_stem(""), "heapscope")
+        self.push_screen(PathScreen("Write the snapshot", proposed, ("heapscope",), ascii_only=self.ascii_only), write)
+
+    def on_file_written(self, event: jobs.FileWritten) -> None:
+        """Say where it is, or why it is not."""
+        if event.error is not None:
+            self.notify(f"{event.error.message}: {event.error.hint}", markup=False, severity="error", timeout=10)
+        elif self.main_screen is not None:
+            self.main_screen.show_banner(f"wrote {event.path}", is_warning=False)
+
+    def _sample(self) -> None:
+        process = self.keeper.process()
+        if process is not None and not self.keeper.has_ended:
+            self.runner.sample(process)
+
+    def on_target_sampled(self, event: jobs.TargetSampled) -> None:
+        """Bring the header up to date; say it when the target has ended."""
+        self.keeper.note_sample(event.sample)
+        main = self.main_screen
+        if main is not None:
+            main.show_header(self.keeper.header())
+            if self.keeper.has_ended:
+                main.show_banner(self.keeper.ended_words())
+
+    def action_show_help(self) -> None:
+        """Open the help."""
+        self.push_screen(HelpScreen(ascii_only=self.ascii_only))
+
+    def action_cancel_job(self) -> None:
+        """Cancel what runs; without a job, say how to quit."""
+        if self.runner.job is None:
+            self.notify("nothing is running; q quits", markup=False)
+            return
+        self.runner.cancel()
+        if self.attach_screen is not None:
+            self.attach_screen.show_cancelling()
+
+    async def action_quit(self) -> None:
+        """Quit; ask first while a capture runs."""
+        if self.runner.job is None:
+            self._leave(True)
+        elif not isinstance(self.screen, ConfirmScreen):
+            question = "A capture is running. Cancel it and quit?"
+            self.push_screen(ConfirmScreen(question, ascii_only=self.ascii_only), self._leave)
+
+    def _leave(self, answer: object) -> None:
+        if not answer:
+            return
+        if self.runner.job is not None:
+            self.runner.cancel()
+            self.runner.job = None
+            self.last_code = ExitCode.OK if self.main_screen is not None else ExitCode.INTERRUPTED
+        self.exit(int(self.last_code))
+
+
+def run_attach(
+    pid: int | None, options: CaptureOptions, baseline: Snapshot | None = None, *, ascii_only: bool = False
+) -> int:
+    """Open the terminal UI on a running process, or on the process picker; return the exit code."""
+    return _run(HeapscopeApp(Keeper(pid=pid, options=options, baseline=baseline), ascii_only=ascii_only))
+
+
+def run_open(snapshot: Snapshot, path: str, baseline: Snapshot | None = None, *, ascii_only: bool = False) -> int:
+    """Open the terminal UI on a loaded snapshot file; return the exit code."""
+    return _run(HeapscopeApp(Keeper(loaded=snapshot, path=path, baseline=baseline), ascii_only=ascii_only))
+
+
+def _run(app: HeapscopeApp) -> int:
+    code = app.run()
+    return code if code is not None else app.return_code or ExitCode.INTERNAL

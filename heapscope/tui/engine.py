@@ -1,0 +1,132 @@
+"""Owns the UI's door to the rest of heapscope: everything slow, everything that reads a process or writes a snapshot.
+
+Every method may block and is called from worker threads only; nothing here knows a widget.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from heapscope.tui.state import Analysis
+
+if TYPE_CHECKING:
+    from heapscope.analysis.diff import HistogramDelta
+    from heapscope.service.capture import CaptureOptions, CaptureProgress
+    from heapscope.snapshot.model import Snapshot
+    from heapscope.target.info import TargetInfo
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSample:
+    """The target a moment ago. ``rss_bytes`` is None when it cannot be read."""
+
+    is_alive: bool
+    rss_bytes: int | None = None
+
+
+class Engine(Protocol):
+    """What the UI needs of the rest; tests put a fake in its place."""
+
+    def list_targets(self) -> Sequence[TargetInfo]:
+        """Find the Python processes."""
+
+    def capture(
+        self,
+        pid: int,
+        options: CaptureOptions,
+        progress: Callable[[CaptureProgress], None],
+        cancel: threading.Event,
+    ) -> Snapshot:
+        """Capture a target; raises HeapscopeError."""
+
+    def find_target(self, pid: int) -> TargetInfo:
+        """Look at one process; raises HeapscopeError."""
+
+    def analyse(self, snapshot: Snapshot) -> Analysis:
+        """Compute what is quick: counts, shallow sizes, slots."""
+
+    def complete(self, analysis: Analysis, is_cancelled: Callable[[], bool]) -> Analysis:
+        """Add the recursive sizes, which need a walk of the references; raises Cancelled."""
+
+    def compare(self, base: Analysis, new: Analysis) -> Mapping[str, HistogramDelta]:
+        """Compute the changes per type name."""
+
+    def sample(self, pid: int, start_time: float) -> TargetSample:
+        """Look at the target: alive (the same process, not a later one with its number), and how large."""
+
+    def save(self, snapshot: Snapshot, path: str) -> None:
+        """Write a snapshot file; raises SnapshotFileError, also when the file exists."""
+
+
+class LiveEngine:
+    """The real one."""
+
+    def list_targets(self) -> Sequence[TargetInfo]:
+        """Find the Python processes."""
+        from heapscope.target.discovery import list_targets  # noqa: PLC0415 - psutil, 15 ms
+
+        return list_targets()
+
+    def capture(
+        self,
+        pid: int,
+        options: CaptureOptions,
+        progress: Callable[[CaptureProgress], None],
+        cancel: threading.Event,
+    ) -> Snapshot:
+        """Capture a target."""
+        from heapscope.service.capture import capture  # noqa: PLC0415 - only a capture needs it
+
+        return capture(pid, options, progress, cancel)
+
+    def find_target(self, pid: int) -> TargetInfo:
+        """Look at one process."""
+        from heapscope.target.discovery import describe_target  # noqa: PLC0415 - psutil, 15 ms
+
+        return describe_target(pid)
+
+    def analyse(self, snapshot: Snapshot) -> Analysis:
+        """Compute what is quick."""
+        from heapscope.analysis.histogram import build_histogram  # noqa: PLC0415 - numpy, 100 ms
+        from heapscope.analysis.slots import advise_slots  # noqa: PLC0415 - numpy, 100 ms
+
+        histogram = build_histogram(snapshot, recursive=False)
+        return Analysis(snapshot, histogram, tuple(advise_slots(snapshot)), has_recursive=False)
+
+    def complete(self, analysis: Analysis, is_cancelled: Callable[[], bool]) -> Analysis:
+        """Add the recursive sizes."""
+        from heapscope.analysis.histogram import build_histogram  # noqa: PLC0415 - numpy, 100 ms
+
+        histogram = build_histogram(analysis.snapshot, recursive=True, is_cancelled=is_cancelled)
+        return dataclasses.replace(analysis, histogram=histogram, has_recursive=True)
+
+    def compare(self, base: Analysis, new: Analysis) -> Mapping[str, HistogramDelta]:
+        """Compute the changes per type name."""
+        from heapscope.analysis.diff import diff_histograms  # noqa: PLC0415 - numpy, 100 ms
+
+        return {row.type_name: row for row in diff_histograms(base.histogram, new.histogram)}
+
+    def sample(self, pid: int, start_time: float) -> TargetSample:
+        """Look at the target through psutil."""
+        import psutil  # noqa: PLC0415 - 15 ms
+
+        try:
+            process = psutil.Process(pid)
+            # Start times differ by a clock tick at most when they come from the same process.
+            if abs(process.create_time() - start_time) > 1.0 or process.status() == psutil.STATUS_ZOMBIE:
+                return TargetSample(is_alive=False)
+            return TargetSample(is_alive=True, rss_bytes=process.memory_info().rss)
+        except psutil.NoSuchProcess:
+            return TargetSample(is_alive=False)
+        except psutil.AccessDenied:
+            return TargetSample(is_alive=True)
+
+    def save(self, snapshot: Snapshot, path: str) -> None:
+        """Write a snapshot file."""
+        from heapscope.snapshot.file import save_snapshot  # noqa: PLC0415 - numpy, 100 ms
+
+        save_snapshot(snapshot, path)

@@ -1,0 +1,220 @@
+"""Owns the work that runs in threads, and the messages that bring its results to the application.
+
+Never touches a widget: a thread only posts messages, and only handlers change the screen.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from heapscope.errors import Cancelled, HeapscopeError
+from heapscope.tui.engine import Engine, TargetSample
+from heapscope.tui.files import write_new_file
+from heapscope.tui.progress import ProgressBoard
+from heapscope.tui.state import Analysis, HeapView
+
+if TYPE_CHECKING:
+    from heapscope.analysis.diff import HistogramDelta
+    from heapscope.service.capture import CaptureOptions, CaptureProgress
+    from heapscope.snapshot.model import Snapshot
+    from heapscope.target.info import TargetInfo
+
+Post = Callable[[Message], object]
+
+
+@dataclass(eq=False)
+class CaptureJob:
+    """One capture, or the analysis of one loaded snapshot. ``expected_objects`` comes from the snapshot before."""
+
+    board: ProgressBoard
+    pid: int = 0
+    expected_objects: int = 0
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
+class JobProgressed(Message):
+    """Something moved; a newer one replaces those still queued, because the board holds everything."""
+
+    bubble = False
+
+    def can_replace(self, message: Message) -> bool:
+        """Only one needs to be in the queue."""
+        return isinstance(message, JobProgressed)
+
+
+class JobAnalysed(Message):
+    """A snapshot can be shown; sent again when the recursive sizes are there."""
+
+    def __init__(self, job: CaptureJob, view: HeapView) -> None:
+        super().__init__()
+        self.job = job
+        self.view = view
+
+
+class JobEnded(Message):
+    """The job is over. ``error`` is None when all went well."""
+
+    def __init__(self, job: CaptureJob, error: HeapscopeError | None) -> None:
+        super().__init__()
+        self.job = job
+        self.error = error
+
+
+class TargetsListed(Message):
+    """The list of processes is there."""
+
+    def __init__(self, targets: Sequence[TargetInfo], error: HeapscopeError | None = None) -> None:
+        super().__init__()
+        self.targets = targets
+        self.error = error
+
+
+class TargetFound(Message):
+    """Facts about the target that is being attached to."""
+
+    def __init__(self, target: TargetInfo) -> None:
+        super().__init__()
+        self.target = target
+
+
+class TargetSampled(Message):
+    """The target a moment ago."""
+
+    def __init__(self, sample: TargetSample) -> None:
+        super().__init__()
+        self.sample = sample
+
+
+class Compared(Message):
+    """The changes against a newly set baseline."""
+
+    def __init__(self, base: Analysis, deltas: Mapping[str, HistogramDelta]) -> None:
+        super().__init__()
+        self.base = base
+        self.deltas = deltas
+
+
+class FileWritten(Message):
+    """A file was written, or could not be."""
+
+    def __init__(self, path: str, error: HeapscopeError | None = None) -> None:
+        super().__init__()
+        self.path = path
+        self.error = error
+
+
+def as_error(error: Exception) -> HeapscopeError:
+    """Turn anything that a job raised into an error that can be shown."""
+    if isinstance(error, HeapscopeError):
+        return error
+    return HeapscopeError(
+        f"internal error: {type(error).__name__}: {error}",
+        hint="This is a fault of heapscope. The same on the command line, with details: heapscope snapshot PID -o FILE",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What to compare with: an analysis, or a snapshot that still has to be analysed."""
+
+    analysis: Analysis | None = None
+    snapshot: Snapshot | None = None
+
+
+def run_capture(engine: Engine, job: CaptureJob, options: CaptureOptions, base: Base, number: int, post: Post) -> None:
+    """Capture a target and analyse it; runs in a thread, ends with JobEnded whatever happens."""
+
+    def progress(report: CaptureProgress) -> None:
+        job.board.report(report.phase, report.objects, report.message, report.pause_ns)
+        post(JobProgressed())
+
+    def work() -> None:
+        snapshot = engine.capture(job.pid, options, progress, job.cancel)
+        _analyse(engine, job, snapshot, base, post, number=number)
+
+    _guarded(job, work, post)
+
+
+def run_analysis(engine: Engine, job: CaptureJob, snapshot: Snapshot, path: str, base: Base, post: Post) -> None:
+    """Analyse a loaded snapshot; runs in a thread, ends with JobEnded whatever happens."""
+    _guarded(job, lambda: _analyse(engine, job, snapshot, base, post, path=path), post)
+
+
+def _guarded(job: CaptureJob, work: Callable[[], None], post: Post) -> None:
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001 - the boundary of the thread: everything is reported on the screen
+        job.board.fail()
+        post(JobEnded(job, as_error(error)))
+    else:
+        job.board.finish()
+        post(JobEnded(job, None))
+
+
+def _analyse(
+    engine: Engine, job: CaptureJob, snapshot: Snapshot, base: Base, post: Post, *, number: int = 0, path: str = ""
+) -> None:
+    job.board.report("sizes")
+    post(JobProgressed())
+    analysis = engine.analyse(snapshot)
+    base_analysis = base.analysis
+    if base_analysis is None and base.snapshot is not None:
+        base_analysis = engine.analyse(base.snapshot)
+    for complete in (False, True):
+        if job.cancel.is_set():
+            raise Cancelled("the capture was cancelled")
+        if complete:
+            analysis = engine.complete(analysis, job.cancel.is_set)
+        deltas = engine.compare(base_analysis, analysis) if base_analysis is not None else None
+        post(JobAnalysed(job, HeapView(analysis, number, path, base_analysis, deltas)))
+
+
+def find_target(engine: Engine, pid: int, post: Post) -> None:
+    """Look at the target; the capture itself says it when that fails."""
+    try:
+        post(TargetFound(engine.find_target(pid)))
+    except HeapscopeError:
+        return
+
+
+def list_targets(engine: Engine, post: Post) -> None:
+    """Read the list of processes."""
+    try:
+        post(TargetsListed(engine.list_targets()))
+    except Exception as error:  # noqa: BLE001 - the boundary of the thread
+        post(TargetsListed((), as_error(error)))
+
+
+def sample(engine: Engine, process: tuple[int, float], post: Post) -> None:
+    """Look at the target once."""
+    post(TargetSampled(engine.sample(*process)))
+
+
+def compare(engine: Engine, base: Analysis, current: Analysis, post: Post) -> None:
+    """Compute the changes against a baseline."""
+    post(Compared(base, engine.compare(base, current)))
+
+
+def write_text(path: str, text: str, post: Post) -> None:
+    """Write an export."""
+    try:
+        write_new_file(path, text)
+    except HeapscopeError as error:
+        post(FileWritten(path, error))
+    else:
+        post(FileWritten(path))
+
+
+def write_snapshot(engine: Engine, snapshot: Snapshot, path: str, post: Post) -> None:
+    """Write a snapshot file."""
+    try:
+        engine.save(snapshot, path)
+    except Exception as error:  # noqa: BLE001 - the boundary of the thread
+        post(FileWritten(path, as_error(error)))
+    else:
+        post(FileWritten(path))

@@ -1,0 +1,79 @@
+"""Owns starting threads: one capture or analysis at a time, and the short looks beside it.
+
+Never handles results; they arrive at the application as messages.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual.app import App
+
+from heapscope.tui import jobs
+from heapscope.tui.engine import Engine
+from heapscope.tui.keeper import Keeper
+from heapscope.tui.progress import ProgressBoard
+
+if TYPE_CHECKING:
+    from heapscope.snapshot.model import Snapshot
+    from heapscope.tui.state import Analysis
+
+
+class Runner:
+    """Starts work for the application. ``job`` is the capture or analysis that runs now."""
+
+    def __init__(self, app: App[int], engine: Engine, keeper: Keeper) -> None:
+        self._app = app
+        self._engine = engine
+        self._keeper = keeper
+        self.job: jobs.CaptureJob | None = None
+
+    def _start(self, work: Callable[[], None], group: str, *, replaces: bool = False) -> None:
+        self._app.run_worker(work, thread=True, group=group, exclusive=replaces, exit_on_error=True)
+
+    def new_job(self, pid: int = 0) -> jobs.CaptureJob:
+        """Prepare a job, so that a screen for it can be there before its first message."""
+        self.job = jobs.CaptureJob(ProgressBoard(time.monotonic_ns), pid, self._keeper.expected_objects)
+        return self.job
+
+    def capture(self, job: jobs.CaptureJob) -> None:
+        """Start a capture."""
+        options, base, number = self._keeper.options, self._keeper.base(), self._keeper.number + 1
+        post = self._app.post_message
+        self._start(lambda: jobs.run_capture(self._engine, job, options, base, number, post), "job")
+
+    def analyse(self, job: jobs.CaptureJob, snapshot: Snapshot, path: str) -> None:
+        """Start the analysis of a loaded snapshot."""
+        base, post = self._keeper.base(), self._app.post_message
+        self._start(lambda: jobs.run_analysis(self._engine, job, snapshot, path, base, post), "job")
+
+    def cancel(self) -> None:
+        """Ask the running job to stop."""
+        if self.job is not None:
+            self.job.cancel.set()
+
+    def list_targets(self) -> None:
+        """Read the list of processes."""
+        self._start(lambda: jobs.list_targets(self._engine, self._app.post_message), "list", replaces=True)
+
+    def find_target(self, pid: int) -> None:
+        """Look at the target that is being attached to."""
+        self._start(lambda: jobs.find_target(self._engine, pid, self._app.post_message), "look")
+
+    def sample(self, process: tuple[int, float]) -> None:
+        """Look at the target's size."""
+        self._start(lambda: jobs.sample(self._engine, process, self._app.post_message), "sample", replaces=True)
+
+    def compare(self, base: Analysis, current: Analysis) -> None:
+        """Compute changes."""
+        self._start(lambda: jobs.compare(self._engine, base, current, self._app.post_message), "compare")
+
+    def write_text(self, path: str, text: str) -> None:
+        """Write an export."""
+        self._start(lambda: jobs.write_text(path, text, self._app.post_message), "write")
+
+    def write_snapshot(self, snapshot: Snapshot, path: str) -> None:
+        """Write a snapshot file."""
+        self._start(lambda: jobs.write_snapshot(self._engine, snapshot, path, self._app.post_message), "write")

@@ -1,0 +1,260 @@
+"""Owns the main screen: header, tabs, their content, and the rows below; everything about one snapshot.
+
+Never captures, compares or writes files: it posts wishes, and the application runs them.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.message import Message
+from textual.widgets import Input
+
+from heapscope.tui.actions import Scope, View, bindings_of
+from heapscope.tui.chrome import FilterBar, FilterInput, KeyBar, SizedScreen, TabStrip
+from heapscope.tui.filters import Filter, FilterError, parse_filter
+from heapscope.tui.lines import Line, Lines, line
+from heapscope.tui.presenters.export import ExportTable
+from heapscope.tui.presenters.header import HeaderFacts, header_line
+from heapscope.tui.state import HeapView, Writing
+from heapscope.tui.textfit import cut_end, safe_text
+from heapscope.tui.views.base import HeapTab
+from heapscope.tui.views.overview import OverviewTab
+from heapscope.tui.views.slots import SlotsTab
+from heapscope.tui.views.types import TypesTab
+
+_TABS: dict[View, type[HeapTab]] = {View.OVERVIEW: OverviewTab, View.TYPES: TypesTab, View.SLOTS: SlotsTab}
+
+
+class MainScreen(SizedScreen):
+    """One snapshot."""
+
+    BINDINGS = bindings_of(Scope.MAIN)
+    DEFAULT_CSS = """
+    MainScreen #header { height: 1; background: $surface; }
+    MainScreen #banner { display: none; height: 1; background: $surface; }
+    MainScreen #banner.-warning { background: $warning 30%; }
+    MainScreen #status { display: none; height: 1; background: $surface; }
+    MainScreen #content { height: 1fr; }
+    MainScreen.-roomy #types-detail { display: block; }
+    MainScreen.-roomy #slots-detail { height: 14; }
+    MainScreen HeapTab { display: none; }
+    MainScreen HeapTab.-current { display: block; }
+    """
+
+    class RecaptureWanted(Message):
+        """Capture again."""
+
+    class BaselineWanted(Message):
+        """Make this snapshot the baseline."""
+
+    class WriteWanted(Message):
+        """Write the snapshot to a file."""
+
+    class ExportWanted(Message):
+        """Write what a tab shows to a file."""
+
+        def __init__(self, table: ExportTable) -> None:
+            super().__init__()
+            self.table = table
+
+    NO_ROWS: ClassVar[str] = "nothing here to copy"
+
+    def __init__(self, view: HeapView, header: HeaderFacts, *, ascii_only: bool) -> None:
+        super().__init__(classes="-ascii" if ascii_only else "")
+        self._view = view
+        self._header = header
+        self._ascii_only = ascii_only
+        self._current = View.OVERVIEW
+        self.writing = Writing()
+
+    def compose(self) -> ComposeResult:
+        """From the top row to the bottom row."""
+        yield Lines(id="header", ascii_only=self._ascii_only)
+        yield TabStrip(ascii_only=self._ascii_only)
+        yield Lines(id="banner", ascii_only=self._ascii_only)
+        with Container(id="content"):
+            for kind in _TABS.values():
+                yield kind(ascii_only=self._ascii_only)
+        yield Lines(id="status", ascii_only=self._ascii_only)
+        yield KeyBar(Scope.TABLE, Scope.MAIN, ascii_only=self._ascii_only)
+        yield self.size_notice()
+
+    def on_mount(self) -> None:
+        """Show the snapshot, starting with the Overview."""
+        self.show_view(self._view)
+        self._go_to(View.OVERVIEW)
+
+    @property
+    def tab(self) -> HeapTab:
+        """The tab in front."""
+        return self._tab_of(self._current)
+
+    def _tab_of(self, view: View) -> HeapTab:
+        return self.query_one(_TABS[view])
+
+    def show_view(self, view: HeapView) -> None:
+        """Show another snapshot, or more about this one."""
+        self._view = view
+        if not self.is_composed:
+            return
+        for kind in _TABS.values():
+            self.query_one(kind).show_view(view, self.writing)
+
+    def show_header(self, facts: HeaderFacts) -> None:
+        """Draw the header."""
+        self._header = facts
+        if self.is_composed:
+            self.query_one("#header", Lines).show([header_line(facts, self.size.width)])
+
+    def show_banner(self, text: str, *, is_warning: bool = True) -> None:
+        """Show a message that stays; "" takes it away."""
+        if not self.is_composed:
+            return
+        banner = self.query_one("#banner", Lines)
+        sign = (" ! ", "warn") if is_warning else (" ✔ ", "good")
+        banner.show([line(sign, safe_text(text), ("   esc", "key"), (" closes", "dim"))] if text else [])
+        banner.set_class(is_warning, "-warning")
+        banner.display = bool(text)
+
+    def show_status(self, status: Line) -> None:
+        """Show the row of the running capture; an empty line takes it away."""
+        if not self.is_composed:
+            return
+        row = self.query_one("#status", Lines)
+        row.show([status])
+        row.display = bool(status)
+
+    def on_screen_resume(self) -> None:
+        """Draw what depends on the size."""
+        self._draw_frame()
+
+    def _draw_frame(self) -> None:
+        if not self.is_composed:
+            return
+        self.show_header(self._header)
+        self.query_one(TabStrip).show_tabs(self._current, self.tab.note(), self.size.width)
+
+    def on_heap_tab_changed(self) -> None:
+        """Bring the count of rows in the tab strip up to date."""
+        self.call_after_refresh(self._draw_frame)
+
+    def on_tab_strip_chosen(self, event: TabStrip.Chosen) -> None:
+        """A tab was clicked."""
+        self._go_to(event.view)
+
+    def action_view(self, number: int) -> None:
+        """Go to a tab by its number."""
+        self._go_to(View(number))
+
+    def action_next_view(self, step: int) -> None:
+        """Go to a neighbouring tab."""
+        views = list(View)
+        self._go_to(views[(views.index(self._current) + step) % len(views)])
+
+    def _go_to(self, view: View) -> None:
+        self._close_filter()
+        self._current = view
+        for one in View:
+            self._tab_of(one).set_class(one is view, "-current")
+        self.tab.table.focus()
+        self._draw_frame()
+
+    def on_vtable_row_selected(self) -> None:
+        """Open a row: from the Overview to the type, from a type to its slots advice."""
+        row = self.tab.current_row()
+        if row is None:
+            return
+        if self._current is View.OVERVIEW:
+            self._tab_of(View.TYPES).set_filter(Filter())
+            self._tab_of(View.TYPES).select_type(row.type_name)
+            self._go_to(View.TYPES)
+        elif self._current is View.TYPES:
+            if self._tab_of(View.SLOTS).select_type(row.type_name):
+                self._go_to(View.SLOTS)
+            else:
+                self.notify("nothing more about this type in this version", markup=False)
+
+    def action_filter(self) -> None:
+        """Open the filter line; the Overview has none, so it opens in Types."""
+        if not self.tab.can_filter:
+            self._go_to(View.TYPES)
+        if not self.query(FilterBar):
+            bar = FilterBar(self.tab.filter.expression, ascii_only=self._ascii_only)
+            self.mount(bar, before=self.query_one(KeyBar))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter as it is typed; a bad expression keeps the rows of the one before."""
+        bar = self.query_one(FilterBar)
+        try:
+            self.tab.set_filter(parse_filter(event.value))
+        except FilterError as error:
+            bar.show_note(f"column {error.column}: {error.message}", is_error=True)
+            return
+        model = self.tab.table.model
+        if model is not None:
+            bar.show_note(f"{model.visible_count:,} of {len(model.rows):,}", is_error=False)
+
+    def on_filter_input_left(self, event: FilterInput.Left) -> None:
+        """Close the filter line, with or without its filter."""
+        self._close_filter()
+        if event.clear:
+            self.tab.set_filter(Filter())
+        self.tab.table.focus()
+        self.tab.table.action_cursor(event.step)
+
+    def _close_filter(self) -> None:
+        self.query(FilterBar).remove()
+
+    def action_sort_left(self) -> None:
+        """Sort by the column to the left."""
+        self.tab.table.sort_neighbour(-1)
+
+    def action_sort_right(self) -> None:
+        """Sort by the column to the right."""
+        self.tab.table.sort_neighbour(1)
+
+    def action_reverse_sort(self) -> None:
+        """Reverse the order."""
+        self.tab.table.reverse_sort()
+
+    def action_toggle_exact(self) -> None:
+        """Write numbers the other way."""
+        self.writing = Writing(exact=not self.writing.exact)
+        self.show_view(self._view)
+
+    def action_copy_row(self) -> None:
+        """Copy what the tab offers."""
+        text = self.tab.copy_text()
+        if not text:
+            self.notify(self.NO_ROWS, markup=False)
+            return
+        self.app.copy_to_clipboard(safe_text(text, 4_000) if "\n" not in text else text)
+        self.notify(f"copied: {cut_end(safe_text(text.splitlines()[0]), 48)}", markup=False, timeout=3)
+
+    def action_back(self) -> None:
+        """One step back: filter, banner, Overview. Never quits."""
+        if self.tab.filter.predicates:
+            self.tab.set_filter(Filter())
+        elif self.query_one("#banner", Lines).display:
+            self.show_banner("")
+        elif self._current is not View.OVERVIEW:
+            self._go_to(View.OVERVIEW)
+
+    def action_export_view(self) -> None:
+        """Write what the tab shows."""
+        self.post_message(self.ExportWanted(self.tab.export()))
+
+    def action_write_snapshot(self) -> None:
+        """Write the snapshot."""
+        self.post_message(self.WriteWanted())
+
+    def action_recapture(self) -> None:
+        """Capture again."""
+        self.post_message(self.RecaptureWanted())
+
+    def action_set_baseline(self) -> None:
+        """Make this snapshot the baseline."""
+        self.post_message(self.BaselineWanted())

@@ -1,0 +1,79 @@
+"""Owns what the screens look at: one snapshot with its analysis, an optional baseline, and how numbers are written.
+
+Immutable and pure: made in a worker thread, handed to the screens whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from heapscope.units import format_bytes, format_count, format_delta, format_exact
+
+if TYPE_CHECKING:
+    from heapscope.analysis.diff import HistogramDelta
+    from heapscope.analysis.histogram import Histogram
+    from heapscope.analysis.slots import SlotsRow
+    from heapscope.snapshot.model import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """A snapshot and what is known about it. ``has_recursive`` is False until those sizes are computed."""
+
+    snapshot: Snapshot
+    histogram: Histogram
+    slots: tuple[SlotsRow, ...]
+    has_recursive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeapView:
+    """What is on the screen: the current analysis, and changes against a baseline."""
+
+    current: Analysis
+    number: int = 1
+    path: str = ""
+    baseline: Analysis | None = None
+    deltas: Mapping[str, HistogramDelta] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How numbers are written: short (1.5M) or exact."""
+
+    exact: bool = False
+
+    def size(self, size: int | None) -> str:
+        """Write bytes; ``…`` while they are not known."""
+        if size is None:
+            return "…"
+        return format_exact(size) if self.exact else format_bytes(size)
+
+    def count(self, count: int | None) -> str:
+        """Write a count."""
+        if count is None:
+            return "…"
+        return format_exact(count) if self.exact else format_count(count)
+
+    def size_delta(self, change: int) -> str:
+        """Write a change in bytes with its sign; ``·`` for none."""
+        if self.exact:
+            return f"{change:+,}" if change else "·"
+        return format_delta(change)
+
+    def count_delta(self, change: int) -> str:
+        """Write a change of a count with its sign; ``·`` for none."""
+        if not change:
+            return "·"
+        return (
+            f"{change:+,}"
+            if self.exact or abs(change) < 1_000_000
+            else f"{'+' if change > 0 else ''}{format_count(change)}"
+        )
+
+
+def trend_sign(change: int) -> str:
+    """Write a direction that does not depend on colour."""
+    return "▲" if change > 0 else "▼" if change < 0 else "·"

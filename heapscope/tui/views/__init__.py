@@ -1,0 +1,1 @@
+"""Views: the content of the tabs, one module each."""

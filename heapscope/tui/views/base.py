@@ -1,0 +1,133 @@
+"""Owns what all tabs have in common: a table, a filter, sorting, what can be copied and exported.
+
+Never computes figures: presenters write them, the table model orders them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.containers import Container
+from textual.message import Message
+
+from heapscope.tui.filters import Filter
+from heapscope.tui.presenters.export import ExportTable
+from heapscope.tui.state import HeapView, Writing
+from heapscope.tui.tablemodel import TableModel
+from heapscope.tui.textfit import time_of_day
+from heapscope.tui.vtable import VTable
+
+
+class HeapTab(Container):
+    """The content of one tab."""
+
+    DEFAULT_CSS = "HeapTab { height: 1fr; }"
+    can_filter = True
+
+    class Changed(Message):
+        """How many rows are shown, or how they are ordered, has changed."""
+
+    def __init__(self, *, ascii_only: bool, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ascii_only = ascii_only
+        self.view: HeapView | None = None
+        self.writing = Writing()
+
+    @property
+    def table(self) -> VTable:
+        """The tab's table."""
+        return self.query_one(VTable)
+
+    @property
+    def filter(self) -> Filter:
+        """The filter in force."""
+        model = self.table.model
+        return model.filter if model is not None else Filter()
+
+    def show_view(self, view: HeapView, writing: Writing) -> None:
+        """Show another snapshot, or the same one written differently; place, order and filter stay."""
+        self.view, self.writing = view, writing
+        before = self.table.model
+        model = self.build_model(view, writing)
+        cursor = 0
+        if before is not None:
+            self._carry_over(before, model)
+            cursor = self._same_row(before, model)
+        self.table.show(model, cursor)
+        self.show_around()
+        self.post_message(self.Changed())
+
+    def _carry_over(self, before: TableModel[Any], model: TableModel[Any]) -> None:
+        if before.filter.predicates:
+            model.set_filter(before.filter)
+        if any(column.key == before.sort_key for column in model.columns):
+            model.sort_by(before.sort_key, descending=before.descending)
+
+    def _same_row(self, before: TableModel[Any], model: TableModel[Any]) -> int:
+        if self.table.cursor == 0 or self.table.cursor >= before.visible_count:
+            return 0
+        name = before.row_at(self.table.cursor).type_name
+        position = model.find_position(lambda row: row.type_name == name)
+        return position if position is not None else self.table.cursor
+
+    def set_filter(self, row_filter: Filter) -> None:
+        """Filter the table; the cursor goes to the first row."""
+        model = self.table.model
+        if model is not None:
+            model.set_filter(row_filter)
+            self.table.show(model, 0)
+            self.show_around()
+            self.post_message(self.Changed())
+
+    def current_row(self) -> Any:
+        """Return the row under the cursor; None when the table is empty."""
+        model = self.table.model
+        if model is None or not 0 <= self.table.cursor < model.visible_count:
+            return None
+        return model.row_at(self.table.cursor)
+
+    def select_type(self, type_name: str) -> bool:
+        """Put the cursor on a type; False if it is not shown."""
+        model = self.table.model
+        position = model.find_position(lambda row: row.type_name == type_name) if model is not None else None
+        if position is not None:
+            self.table.cursor = position
+        return position is not None
+
+    def on_vtable_row_highlighted(self) -> None:
+        """Bring the detail in line with the cursor."""
+        self.show_around()
+
+    def note(self) -> str:
+        """Say how many rows are shown, and why not all."""
+        model = self.table.model
+        if model is None:
+            return ""
+        since = self.since()
+        if model.filter.predicates:
+            return f"{since}{model.visible_count:,} of {len(model.rows):,}  /{model.filter.expression.strip()}"
+        return f"{since}{len(model.rows):,} {self.row_word}"
+
+    def since(self) -> str:
+        """Say what the changes are counted from; "" without a baseline."""
+        if self.view is None or self.view.baseline is None:
+            return ""
+        return f"Δ since {time_of_day(self.view.baseline.snapshot.meta.captured_at)}   "
+
+    row_word = "rows"
+
+    def build_model(self, view: HeapView, writing: Writing) -> TableModel[Any]:
+        """Return the table for a snapshot."""
+        raise NotImplementedError
+
+    def show_around(self) -> None:
+        """Write what stands around the table."""
+        raise NotImplementedError
+
+    def export(self) -> ExportTable:
+        """Return what an export of this tab contains."""
+        raise NotImplementedError
+
+    def copy_text(self) -> str:
+        """Return what the copy key copies; "" when there is nothing."""
+        raise NotImplementedError

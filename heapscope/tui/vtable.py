@@ -1,0 +1,254 @@
+"""Owns drawing a table of any length: only the rows in sight are ever read, written or measured.
+
+Never sorts or filters itself (tablemodel does) and never parses markup: cells are Segments of plain text.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from heapscope.tui.actions import Scope, bindings_of
+from heapscope.tui.tablemodel import COLUMN_GAP, PlacedColumn, TableModel, place_columns
+from heapscope.tui.textfit import bar, cut_end, cut_start, pad
+from heapscope.tui.theme import to_ascii
+
+HEADER_LINES = 1
+MARGIN = 1  # in line with the rows above and below the table
+
+
+class VTable(ScrollView, can_focus=True):
+    """A table with a cursor, a fixed head that sorts on click, and columns that come and go with the width."""
+
+    BINDINGS = bindings_of(Scope.TABLE)
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "vtable--head", "vtable--sorted", "vtable--cursor", "vtable--cursor-blur",
+        "vtable--bar", "vtable--warn", "vtable--good", "vtable--bad", "vtable--dim",
+    }  # fmt: skip
+    DEFAULT_CSS = """
+    VTable { height: 1fr; scrollbar-size: 0 1; overflow-x: hidden; overflow-y: auto; background: $background; }
+    VTable > .vtable--head { color: $text-muted; text-style: bold; background: $panel; }
+    VTable > .vtable--sorted { color: $primary; text-style: bold; background: $panel; }
+    VTable > .vtable--cursor { background: $primary 35%; text-style: bold; }
+    VTable > .vtable--cursor-blur { background: $surface; }
+    VTable > .vtable--bar { color: $primary; }
+    VTable > .vtable--warn { color: $warning; }
+    VTable > .vtable--good { color: $success; }
+    VTable > .vtable--bad { color: $error; }
+    VTable > .vtable--dim { color: $foreground-muted; }
+    """
+
+    cursor: reactive[int] = reactive(0, repaint=False)
+
+    class RowHighlighted(Message):
+        """The cursor stands on another row; ``position`` is -1 when the table is empty."""
+
+        def __init__(self, table: VTable, position: int) -> None:
+            super().__init__()
+            self.table = table
+            self.position = position
+
+        @property
+        def control(self) -> VTable:
+            """The table the message comes from."""
+            return self.table
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the newest cursor position matters."""
+            return isinstance(message, VTable.RowHighlighted) and message.table is self.table
+
+    class RowSelected(Message):
+        """Enter, or a click on the row under the cursor."""
+
+        def __init__(self, table: VTable, position: int) -> None:
+            super().__init__()
+            self.table = table
+            self.position = position
+
+        @property
+        def control(self) -> VTable:
+            """The table the message comes from."""
+            return self.table
+
+    def __init__(self, *, ascii_only: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._ascii_only = ascii_only
+        self._model: TableModel[Any] | None = None
+        self.placed: list[PlacedColumn[Any]] = []
+
+    @property
+    def model(self) -> TableModel[Any] | None:
+        """What the table shows."""
+        return self._model
+
+    def show(self, model: TableModel[Any], cursor: int | None = None) -> None:
+        """Show a model, or the same one after it changed; the cursor stays in range."""
+        self._model = model
+        self._measure()
+        wanted = self.cursor if cursor is None else cursor
+        self.set_reactive(VTable.cursor, max(0, min(wanted, model.visible_count - 1)))
+        self._scroll_to_cursor()
+        self.refresh()
+        self._tell()
+
+    def _measure(self) -> None:
+        if self._model is None:
+            return
+        width = self.scrollable_content_region.width
+        self.placed = place_columns(self._model.columns, width - MARGIN) if width > MARGIN else []
+        self.virtual_size = Size(max(1, width), self._model.visible_count + HEADER_LINES)
+
+    def on_resize(self) -> None:
+        """Choose the columns anew."""
+        self._measure()
+        self._scroll_to_cursor()
+        self.refresh()
+
+    @property
+    def page_rows(self) -> int:
+        """How many rows are in sight."""
+        return max(1, self.scrollable_content_region.height - HEADER_LINES)
+
+    def watch_cursor(self, before: int, after: int) -> None:
+        """Redraw the two rows concerned; scrolling redraws the rest."""
+        self._scroll_to_cursor()
+        top = int(self.scroll_offset.y)
+        for position in (before, after):
+            self.refresh(Region(0, position - top + HEADER_LINES, self.size.width, 1))
+        self._tell()
+
+    def _tell(self) -> None:
+        count = self._model.visible_count if self._model else 0
+        self.post_message(self.RowHighlighted(self, self.cursor if count else -1))
+
+    def _scroll_to_cursor(self) -> None:
+        top, rows = int(self.scroll_target_y), self.page_rows
+        if self.cursor < top:
+            self.scroll_to(y=self.cursor, animate=False, force=True, immediate=True)
+        elif self.cursor >= top + rows:
+            self.scroll_to(y=self.cursor - rows + 1, animate=False, force=True, immediate=True)
+
+    def _move_to(self, position: int) -> None:
+        if self._model is not None and self._model.visible_count:
+            self.cursor = max(0, min(position, self._model.visible_count - 1))
+
+    def action_cursor(self, step: int) -> None:
+        """Move by rows."""
+        self._move_to(self.cursor + step)
+
+    def action_page(self, step: int) -> None:
+        """Move by pages."""
+        self._move_to(self.cursor + step * self.page_rows)
+
+    def action_first(self) -> None:
+        """Go to the first row."""
+        self._move_to(0)
+
+    def action_last(self) -> None:
+        """Go to the last row."""
+        self._move_to(self._model.visible_count - 1 if self._model else 0)
+
+    def action_select(self) -> None:
+        """Open the row under the cursor."""
+        if self._model is not None and self._model.visible_count:
+            self.post_message(self.RowSelected(self, self.cursor))
+
+    def sort_neighbour(self, step: int) -> None:
+        """Sort by the next column shown."""
+        if self._model is not None:
+            self._model.sort_neighbour(step, [placed.column.key for placed in self.placed])
+            self.show(self._model, 0)
+
+    def reverse_sort(self) -> None:
+        """Reverse the order."""
+        if self._model is not None:
+            self._model.sort_by(self._model.sort_key)
+            self.show(self._model, 0)
+
+    def on_click(self, event: events.Click) -> None:
+        """Sort by a head, go to a row, open the row under the cursor."""
+        if self._model is None:
+            return
+        if event.y < HEADER_LINES:
+            key = self._column_at(event.x)
+            if key:
+                self._model.sort_by(key)
+                self.show(self._model, 0)
+            return
+        position = int(self.scroll_offset.y) + event.y - HEADER_LINES
+        if position < self._model.visible_count:
+            if position == self.cursor and event.chain > 1:
+                self.action_select()
+            self._move_to(position)
+
+    def _column_at(self, x: int) -> str:
+        left = MARGIN
+        for placed in self.placed:
+            if left <= x < left + placed.width + COLUMN_GAP:
+                return placed.column.key
+            left += placed.width + COLUMN_GAP
+        return ""
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line in sight; reads one row at most."""
+        width = self.size.width
+        base = self.rich_style
+        if self._model is None:
+            return Strip.blank(width, base)
+        if y < HEADER_LINES:
+            return self._head(width)
+        position = int(self.scroll_offset.y) + y - HEADER_LINES
+        if position >= self._model.visible_count:
+            return Strip.blank(width, base)
+        if position == self.cursor:
+            name = "vtable--cursor" if self.has_focus else "vtable--cursor-blur"
+            base = self.get_component_rich_style(name)
+        return self._row(self._model.row_at(position), base, width)
+
+    def _head(self, width: int) -> Strip:
+        model = self._model
+        assert model is not None
+        style = self.get_component_rich_style("vtable--head")
+        sorted_style = self.get_component_rich_style("vtable--sorted")
+        segments = [Segment(" " * MARGIN, style)]
+        for placed in self.placed:
+            is_sorted = placed.column.key == model.sort_key
+            sign = ("▼" if model.descending else "▲") if is_sorted else ""
+            text = self._write(placed.column.title + sign, placed)
+            segments += [Segment(text, sorted_style if is_sorted else style), Segment(" " * COLUMN_GAP, style)]
+        return Strip(segments).adjust_cell_length(width, style)
+
+    def _row(self, row: Any, base: Style, width: int) -> Strip:
+        segments = [Segment(" " * MARGIN, base)]
+        gap = Segment(" " * COLUMN_GAP, base)
+        for placed in self.placed:
+            name = placed.column.style(row)
+            style = base
+            if name:
+                # Only the colour of the letters: the row keeps its background, so that the cursor stays one bar.
+                colour = self.get_component_rich_style(f"vtable--{name}").color
+                style = base + Style(color=colour)
+            segments += [Segment(self._write(_cell_text(row, placed), placed), style), gap]
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _write(self, text: str, placed: PlacedColumn[Any]) -> str:
+        if self._ascii_only:
+            text = to_ascii(text)
+        cut = cut_start if placed.column.keep_end else cut_end
+        text = cut(text, placed.width)
+        if self._ascii_only:
+            text = to_ascii(text)
+        return pad(text, placed.width, placed.column.align)
+
+
+def _cell_text(row: Any, placed: PlacedColumn[Any]) -> str:
+    share_of = placed.column.bar_share
+    return bar(share_of(row), placed.width) if share_of is not None else placed.column.text(row)

@@ -1,0 +1,109 @@
+"""A fake engine: processes, captures and failures by arrangement; the analysis is the real one.
+
+Never touches a process.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+from heapscope.analysis.diff import HistogramDelta
+from heapscope.errors import Cancelled, ExitCode, HeapscopeError
+from heapscope.service.capture import CaptureOptions, CaptureProgress
+from heapscope.snapshot.model import Snapshot
+from heapscope.target.info import TargetInfo
+from heapscope.target.obstacles import Obstacle
+from heapscope.tui.engine import LiveEngine, TargetSample
+from heapscope.tui.state import Analysis
+from tests.tui.support.heaps import CAPTURED_AT, STARTED_AT, grown_rows, make_snapshot
+
+REPORTS: tuple[CaptureProgress, ...] = (
+    CaptureProgress("find", message="CPython 3.12.4"),
+    CaptureProgress("headroom", message="RSS 61.0M"),
+    CaptureProgress("inject", message="waiting for a safe point"),
+    CaptureProgress("clone", message="ptrace", pause_ns=8_400_000),
+    CaptureProgress("walk", 84_000, "84,000 objects", 8_400_000),
+)
+
+
+def make_target(pid: int, command: str, rss: int, obstacle: Obstacle | None = None, **facts: object) -> TargetInfo:
+    """Build a process."""
+    values: dict[str, object] = {
+        "start_time": STARTED_AT, "start_ticks": 1, "name": "python", "user": "app", "uid": 1000,
+        "python_version": "3.12.4", "implementation": "cpython", "free_threaded": False, "debug_build": False,
+        "uss_bytes": rss * 9 // 10, "thread_count": 12, "age_s": 19_000.0,
+    }  # fmt: skip
+    values.update(facts)
+    return TargetInfo(pid=pid, command=command, rss_bytes=rss, obstacle=obstacle, **values)  # type: ignore[arg-type]
+
+
+YAMA = Obstacle(
+    "yama-1",
+    "no permission to trace process 812: it belongs to user postgres",
+    "sudo heapscope attach 812",
+    ExitCode.PERMISSION,
+)
+TARGETS: tuple[TargetInfo, ...] = (
+    make_target(48213, "/srv/app/venv/bin/python /srv/app/api_worker.py --port 8080", 3_100 << 20, thread_count=38),
+    make_target(48190, "/srv/app/venv/bin/python -m gunicorn app:api --workers 4", 61 << 20, age_s=86_400.0 * 12),
+    make_target(812, "/usr/bin/python3 /usr/bin/patroni /etc/patroni.yml", 91 << 20, YAMA, user="postgres"),
+    make_target(977, "/usr/bin/python3 -Es /usr/sbin/tuned -l -P", 24 << 20, user="root", python_version="3.11.2"),
+)
+
+
+class FakeEngine(LiveEngine):
+    """Captures succeed unless an error or a gate is set."""
+
+    def __init__(self) -> None:
+        self.error: HeapscopeError | Exception | None = None
+        self.gate: threading.Event | None = None  # a capture waits here, or until it is cancelled
+        self.sizes_gate: threading.Event | None = None
+        self.at_gate = threading.Event()
+        self.captures = 0
+        self.is_alive = True
+        self.targets: Sequence[TargetInfo] = TARGETS
+
+    def list_targets(self) -> Sequence[TargetInfo]:
+        """Return the arranged processes."""
+        return self.targets
+
+    def find_target(self, pid: int) -> TargetInfo:
+        """Return an arranged process."""
+        return next((target for target in self.targets if target.pid == pid), make_target(pid, "python x.py", 1 << 26))
+
+    def capture(
+        self,
+        pid: int,
+        options: CaptureOptions,
+        progress: Callable[[CaptureProgress], None],
+        cancel: threading.Event,
+    ) -> Snapshot:
+        """Report all phases; the second capture sees a larger heap."""
+        for report in REPORTS:
+            progress(report)
+        self.at_gate.set()
+        if self.gate is not None:
+            while not self.gate.wait(0.01):
+                if cancel.is_set():
+                    raise Cancelled("the capture was cancelled")
+        if self.error is not None:
+            raise self.error
+        self.captures += 1
+        if self.captures == 1:
+            return make_snapshot(pid=pid)
+        return make_snapshot(grown_rows(), pid=pid, captured_at=CAPTURED_AT + 60)
+
+    def complete(self, analysis: Analysis, is_cancelled: Callable[[], bool]) -> Analysis:
+        """Wait for the gate, then compute."""
+        if self.sizes_gate is not None:
+            self.sizes_gate.wait(30)
+        return super().complete(analysis, is_cancelled)
+
+    def compare(self, base: Analysis, new: Analysis) -> Mapping[str, HistogramDelta]:
+        """Compare for real."""
+        return super().compare(base, new)
+
+    def sample(self, pid: int, start_time: float) -> TargetSample:
+        """Return a steady target, or a dead one."""
+        return TargetSample(self.is_alive, 61 << 20 if self.is_alive else None)

@@ -1,0 +1,81 @@
+"""Running the application in tests: start, settle, read the screen as text.
+
+Never sleeps for a time: it waits for workers and for the message queue to be empty.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from rich.console import Console
+from textual.pilot import Pilot
+
+from heapscope.tui.app import HeapscopeApp
+from heapscope.tui.keeper import Keeper
+from tests.tui.support.engine import FakeEngine
+from tests.tui.support.heaps import CAPTURED_AT
+
+SMALL = (80, 24)
+LARGE = (120, 40)
+
+
+class Driver:
+    """A running application and what a person at it can do."""
+
+    def __init__(self, app: HeapscopeApp, engine: FakeEngine, pilot: Pilot[int]) -> None:
+        self.app = app
+        self.engine = engine
+        self.pilot = pilot
+
+    async def settle(self) -> None:
+        """Wait until no worker runs and everything is drawn."""
+        await self.app.workers.wait_for_complete()
+        await self.pilot.pause()
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> str:
+        """Press keys and return the screen."""
+        for key in keys:
+            await self.pilot.press(key)
+            await self.settle()
+        return self.text()
+
+    def text(self) -> str:
+        """Return the screen as text."""
+        width, height = self.app.size
+        out = io.StringIO()
+        console = Console(file=out, width=width, height=height, color_system=None, legacy_windows=False)
+        console.print(self.app.screen._compositor)
+        return out.getvalue()
+
+    def lines(self) -> list[str]:
+        """Return the rows of the screen."""
+        return self.text().splitlines()
+
+
+@asynccontextmanager
+async def running(
+    engine: FakeEngine | None = None,
+    *,
+    size: tuple[int, int] = SMALL,
+    settle: bool = True,
+    ascii_only: bool = False,
+    **facts: Any,
+) -> AsyncIterator[Driver]:
+    """Run the application on a fake engine; by default attached to a process."""
+    engine = engine or FakeEngine()
+    if not facts:
+        facts = {"pid": 48213}
+    keeper = Keeper(clock=lambda: CAPTURED_AT + 30, **facts)
+    app = HeapscopeApp(keeper, engine=engine, ascii_only=ascii_only)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        driver = Driver(app, engine, pilot)
+        if settle:
+            await driver.settle()
+        yield driver
+        for gate in (engine.gate, engine.sizes_gate):
+            if gate is not None:
+                gate.set()

@@ -1,0 +1,173 @@
+"""The screens, at the sizes they are designed for."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from rich.cells import cell_len
+
+from heapscope.tui.presenters.export import FORMATS
+from tests.tui.support.engine import FakeEngine
+from tests.tui.support.heaps import HOSTILE_NAMES, hostile_snapshot, make_snapshot
+from tests.tui.support.pilot import LARGE, SMALL, Driver, running
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_after_attaching_the_overview_answers_first(size: tuple[int, int]) -> None:
+    """Who is looked at, the pause, the largest type, the figures, what slots would save."""
+    async with running(size=size) as driver:
+        text = driver.text()
+        for part in ("api_worker.py 48213", "pause 8.4 ms", "code takes 21%", "14.5M", "97%", "could save"):
+            assert part in text
+        assert "1 Overview" in driver.lines()[1]
+        assert "q Quit" in driver.lines()[-1]
+
+
+async def test_tabs_keep_their_numbers_and_unbuilt_ones_are_not_shown() -> None:
+    """1, 2 and 6 are there."""
+    async with running() as driver:
+        assert "1 Overview" in driver.lines()[1]
+        assert "[6 Slots]" in (await driver.press("6"))
+        assert "[6 Slots]" in (await driver.press("4"))
+        assert "[1 Overview]" in (await driver.press("tab"))
+
+
+async def test_at_80x24_twenty_rows_of_data_are_in_sight() -> None:
+    """Header, tabs, head and keys take one row each."""
+    async with running() as driver:
+        text = await driver.press("2")
+        names = [line for line in text.splitlines()[3:23] if line.strip()]
+        assert len(names) == 20
+
+
+async def test_a_wide_terminal_has_a_detail_pane() -> None:
+    """From 110 columns on."""
+    async with running(size=LARGE) as driver:
+        assert "each, mean" in (await driver.press("2"))
+    async with running(size=(100, 30)) as driver:
+        assert "each, mean" not in (await driver.press("2"))
+
+
+async def test_a_terminal_too_small_is_told_so() -> None:
+    """Instead of something broken."""
+    async with running(size=(52, 14)) as driver:
+        assert "needs 60×16, now 52×14" in driver.text()
+
+
+async def test_the_filter_works_while_it_is_typed_and_a_bad_one_keeps_the_rows() -> None:
+    """Escape clears it, enter keeps it, and the count is always there."""
+    async with running() as driver:
+        text = await driver.press("2", "slash", "a", "p", "p")
+        assert "4 of 25" in text
+        assert "app.cart.LineItem" in text
+        text = await driver.press("space", "slash", "left_parenthesis")
+        assert "column 6" in text
+        assert "app.cart.LineItem" in text
+        text = await driver.press("backspace", "backspace", "enter")
+        assert "4 of 25" in driver.lines()[1]
+        assert "q Quit" in text
+        await driver.press("escape")
+        assert "25 types" in driver.lines()[1]
+
+
+async def test_keys_typed_into_the_filter_are_text() -> None:
+    """A q in the filter does not quit, a 6 does not change the tab."""
+    async with running() as driver:
+        text = await driver.press("2", "slash", "q", "6")
+        assert "0 of 25" in text
+        assert driver.app.is_running
+
+
+async def test_sorting_by_keys_moves_through_the_columns_shown() -> None:
+    """< > choose, r reverses."""
+    async with running() as driver:
+        assert "Shallow▼" in (await driver.press("2"))
+        assert "Count▼" in (await driver.press("less_than_sign"))
+        assert driver.lines()[3].startswith(" str")
+        assert "Count▲" in (await driver.press("r"))
+        assert driver.lines()[3].startswith(" threading.Thread")
+
+
+async def test_sizes_that_are_not_ready_are_marked_and_come_later() -> None:
+    """The types are there before the recursive sizes."""
+    engine = FakeEngine()
+    engine.sizes_gate = threading.Event()
+    async with running(engine, settle=False) as driver:
+        await _until(driver, "[1 Overview]")
+        assert "…" in driver.lines()[11]
+        engine.sizes_gate.set()
+        await driver.settle()
+        assert "…" not in driver.lines()[11]
+
+
+async def _until(driver: Driver, part: str) -> None:
+    for _ in range(1_000):
+        await driver.pilot.pause(0.01)
+        if part in driver.text():
+            return
+    raise AssertionError(driver.text())
+
+
+async def test_enter_opens_a_type_and_then_its_slots_advice() -> None:
+    """Overview to Types to Slots; escape goes back and never quits."""
+    async with running() as driver:
+        await driver.press("down", "down", "enter")
+        assert "[2 Types]" in driver.text()
+        assert driver.app.main_screen is not None
+        assert driver.app.main_screen.tab.current_row().type_name == "dict"
+        await driver.press("slash", *"linei", "enter", "enter")
+        assert "[6 Slots]" in driver.text()
+        assert '__slots__ = ("currency", "price", "qty", "sku")' in driver.text()
+        await driver.press("escape", "escape", "escape")
+        assert driver.app.is_running
+
+
+async def test_exact_bytes_can_be_switched_on() -> None:
+    """1.5M becomes 1,572,864."""
+    async with running() as driver:
+        await driver.press("2", "u")
+        assert "3,164,160" in driver.text()
+
+
+async def test_ascii_mode_writes_ascii_only() -> None:
+    """Also the bars, the signs and the dialogs."""
+    async with running(ascii_only=True) as driver:
+        for keys in ((), ("2",), ("6",), ("question_mark",), ("escape", "e")):
+            text = await driver.press(*keys)
+            assert text.isascii(), [char for char in text if not char.isascii()]
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_hostile_names_change_nothing_but_their_own_cells(size: tuple[int, int]) -> None:
+    """Markup stays text, controls are escapes, every row has its width, exports still work."""
+    async with running(size=size, loaded=hostile_snapshot(), path="/tmp/x\x1b[2J.heapscope") as driver:
+        for keys in ((), ("2",), ("6",)):
+            text = await driver.press(*keys)
+            assert not set(text) & set("\x1b\x07\u202e\u2066\u200d")
+            for line in text.splitlines():
+                assert cell_len(line) == size[0]
+        text = await driver.press("2")
+        assert "lick=app.quit]x[/]" in text
+        main = driver.app.main_screen
+        assert main is not None
+        assert main.tab.table.model is not None
+        assert len(main.tab.table.model.rows) == len({name[:512] for name in HOSTILE_NAMES})
+        assert len(FORMATS) == 3
+
+
+async def test_a_loaded_file_can_be_browsed_but_not_captured_again() -> None:
+    """It says what does that."""
+    async with running(loaded=make_snapshot(), path="old.heapscope") as driver:
+        assert "old.heapscope" in driver.text()
+        await driver.press("n")
+        assert driver.engine.captures == 0
+        assert "this is a snapshot file" in driver.text()
+
+
+async def test_an_empty_snapshot_says_so() -> None:
+    """No division by nothing."""
+    async with running(loaded=make_snapshot(()), path="empty.heapscope") as driver:
+        assert "no objects" in driver.text()
+        assert "0 types" in (await driver.press("2"))
+        assert "No class keeps a dict" in (await driver.press("6"))

@@ -1,0 +1,65 @@
+"""Fitting texts into cells."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from heapscope.tui.textfit import bar, cut_end, cut_start, pad, percent, safe_text, sparkline, wrap
+from heapscope.tui.theme import to_ascii
+from tests.tui.support.heaps import HOSTILE_NAMES
+
+
+@given(st.text(max_size=60), st.integers(min_value=1, max_value=40))
+def test_a_cut_text_never_takes_more_cells_than_it_may(text: str, width: int) -> None:
+    """Also with wide characters, and padded to exactly the width."""
+    clean = safe_text(text)
+    for cut in (cut_start, cut_end):
+        fitted = pad(cut(clean, width), width)
+        assert cell_len(fitted) == width
+
+
+def test_hostile_names_become_printable_and_bounded() -> None:
+    """No control, no direction change, no lone surrogate, no joiner is left."""
+    for name in HOSTILE_NAMES:
+        shown = safe_text(name)
+        assert len(shown) < 2_000
+        assert shown.isprintable()
+        shown.encode()
+        assert not set(shown) & set("\x1b\u202e\u2066\u200d\ufe0f\n\t")
+
+
+def test_the_end_of_a_type_name_is_kept() -> None:
+    """Names differ at their end."""
+    assert cut_start("sqlalchemy.orm.state.InstanceState", 15).endswith("InstanceState")
+
+
+def test_bars_grow_in_eighths_and_a_little_is_visible() -> None:
+    """Zero draws nothing."""
+    assert bar(0, 8) == ""
+    assert bar(0.0001, 8) == "▏"
+    assert bar(0.5, 8) == "████"
+    assert bar(2, 8) == "█" * 8
+
+
+def test_noise_below_one_percent_stays_a_flat_line() -> None:
+    """Growth must not be suggested where there is none."""
+    assert sparkline([1_000_000, 1_000_100], 8) == "▁▁"
+    assert sparkline([1, 50, 100], 2) == "▁█"
+
+
+def test_percentages_do_not_claim_zero_for_little() -> None:
+    """A small share is not none."""
+    assert [percent(share) for share in (0, 0.0005, 0.031, 0.28)] == ["0%", "<0.1%", "3.1%", "28%"]
+
+
+def test_words_are_set_in_lines() -> None:
+    """Every line fits."""
+    assert wrap(["one", "two", "three"], 9, " ") == [" one two", " three"]
+
+
+def test_ascii_output_keeps_the_width_of_our_signs() -> None:
+    """Bars and arrows are replaced one for one."""
+    assert to_ascii("▲ 1.5M █▌ …") == "^ 1.5M ## ~"
+    assert to_ascii("日").isascii()
