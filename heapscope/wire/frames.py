@@ -21,9 +21,11 @@ KNOWN_KINDS = frozenset(
         Kind.END,
         Kind.ERROR,
         Kind.REFERENCES,
+        Kind.PACKED,
     )
 )
 LAST_KINDS = frozenset((Kind.END, Kind.ERROR))
+_SMALL_PIECE = 4096  # shorter ones are put together at once, so that many tiny ones cost no more memory than they hold
 
 
 class FrameError(ValueError):
@@ -43,10 +45,16 @@ def encode_header(kind: int, length: int, sequence: int) -> bytes:
 
 
 class FrameReader:
-    """Turns the bytes of one stream into frames. Buffers at most one frame. Not thread-safe."""
+    """Turns the bytes of one stream into frames. Holds at most one frame. Not thread-safe.
+
+    Bytes are copied once, into the payload that is handed out.
+    """
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._header = b""
+        self._kind = 0
+        self._missing = HEADER_SIZE  # bytes of the header, or of the payload once the header is whole
+        self._pieces = []  # type: list[bytes | bytearray | memoryview]
         self._sequence = 0
         self._started = False
         self._done = False
@@ -65,24 +73,39 @@ class FrameReader:
         """
         if self._fault is not None:
             raise FrameError(self._fault)
-        self._buffer += data
+        view = memoryview(data if type(data) is bytes else bytes(data))  # pieces of it are kept until the next call
         frames = []  # type: list[tuple[int, bytes]]
-        position = 0
-        while True:
-            if self._done and len(self._buffer) > position:
+        while view:
+            if self._done:
                 self._fail("bytes follow the last frame")
-            if len(self._buffer) - position < HEADER_SIZE:
-                break
-            length, kind = self._check_header(position)
-            start = position + HEADER_SIZE
-            if len(self._buffer) - start < length:
-                break
-            payload = bytes(memoryview(self._buffer)[start : start + length])
-            self._accept(kind, payload)
-            frames.append((kind, payload))
-            position = start + length
-        del self._buffer[:position]
+            if len(self._header) < HEADER_SIZE:
+                self._header += view[: self._missing]
+                view = view[self._missing :]
+                self._missing = HEADER_SIZE - len(self._header)
+                if self._missing:
+                    break
+                self._missing, self._kind = self._check_header(self._header)
+            taken = view[: self._missing]
+            view = view[len(taken) :]
+            self._keep(taken)
+            if not self._missing:
+                frames.append(self._finish())
         return frames
+
+    def _keep(self, piece: memoryview) -> None:
+        self._missing -= len(piece)
+        if len(piece) >= _SMALL_PIECE or not self._missing:
+            self._pieces.append(piece)
+        elif self._pieces and type(self._pieces[-1]) is bytearray:
+            self._pieces[-1] += piece
+        else:
+            self._pieces.append(bytearray(piece))
+
+    def _finish(self) -> "tuple[int, bytes]":
+        payload = b"".join(self._pieces)
+        self._accept(self._kind, payload)
+        self._pieces, self._header, self._missing = [], b"", HEADER_SIZE
+        return self._kind, payload
 
     def close(self) -> None:
         """Say that no more bytes come.
@@ -93,10 +116,9 @@ class FrameReader:
         if self._fault is not None:
             raise FrameError(self._fault)
         if not self._done:
-            self._fail("the stream ends inside a frame" if self._buffer else "the stream ends too early")
+            self._fail("the stream ends inside a frame" if self._header else "the stream ends too early")
 
-    def _check_header(self, position: int) -> "tuple[int, int]":
-        header = self._buffer[position : position + HEADER_SIZE]
+    def _check_header(self, header: bytes) -> "tuple[int, int]":
         length = int.from_bytes(header[0:4], "little")
         kind = int.from_bytes(header[4:6], "little")
         sequence = int.from_bytes(header[6:8], "little")
@@ -129,5 +151,5 @@ class FrameReader:
 
     def _fail(self, message: str) -> None:
         self._fault = message
-        self._buffer = bytearray()
+        self._pieces = []
         raise FrameError(message)

@@ -12,14 +12,37 @@ and reads frames on B. All integers are little-endian.
 
     frame:  u32 payload length | u16 kind | u16 sequence (mod 65536) | payload
 
-OBJECTS payload: ``u32 n | u32 m`` then seven u64 columns of n (COLUMNS, in that order), then m u64 addresses: the
+OBJECTS payload: ``u32 n | u32 m`` then eight u64 columns of n (COLUMNS, in that order), then m u64 addresses: the
 references of object 0, of object 1, ... An object's share of m is its ``reference_count``. For a dict, the first
 ``length`` references are its keys. An object with more references than one frame takes is alone in its OBJECTS frame
 (n = 1, m < reference_count); REFERENCES frames (u64 addresses only) follow at once until reference_count is reached.
 TYPES, ROOTS, INSTANCES, HELLO and END payloads are one value (values.py) each.
+
+PACKED frames say the same as OBJECTS and REFERENCES in a tenth of the bytes; the compiled walker sends them, and a compiled
+kernel decodes them. Payload:
+
+    u32 rows that begin in it | u32 references in it | u64 checksum of the rest | items
+
+    row    u8 of Packed bits
+           varint  zigzag((address - address of the row before in this frame, at first 0) >> 3)
+           varint  type number; where it is the number of types known so far: varint (address of the type >> 3) follows
+           varint  shallow       if SHALLOW, else as the row before of this type (at first 0)
+           varint  allocated     if ALLOCATED, else likewise
+           varint  refcount      if REFCOUNT, else 1
+           varint  length        if LENGTH, else NO_LENGTH
+           varint  flags         if FLAGS, else as the row before of this type (at first 0)
+           u64     fingerprint   if FINGERPRINT, else 0
+           chunks                if REFERENCES, else the object has none
+    chunk  varint (count << 1 | more), count times varint zigzag((target - target before) >> 3)
+
+``target before`` is the row's own address for the first reference of a row. While ``more`` is set the next item is another
+chunk of the same row, in this frame or at the start of the next PACKED frame. Addresses are multiples of 8. A varint is
+LEB128: seven bits a byte, lowest first, at most ten bytes. Type numbers live as long as the stream. The checksum starts
+at 0 and takes the items as little-endian u64 words, the last one filled up with zeros:
+``sum = (rotate_left(sum, 5) ^ word) * 0x9E3779B97F4A7C15 mod 2**64``.
 """
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 HEADER_SIZE = 8
 MAX_FRAME_SIZE = 1 << 26  # one batch of objects; a larger length can only come from a broken or hostile sender
@@ -38,12 +61,36 @@ class Kind:
     END = 7  # {"objects", "references", "types", "roots", "warnings": [...], "coverage_*"...}: the last frame
     ERROR = 8  # {"code", "message"}: the clone gives up; the last frame
     REFERENCES = 9  # u64 addresses: the rest of the references of the one object of the OBJECTS frame before
+    PACKED = 10  # objects and references, see above
 
 
-COLUMNS = ("address", "type_address", "shallow", "allocated", "refcount", "length", "flags_and_references")
+class Packed:
+    """Bits of the first byte of a row in a PACKED frame: which fields follow."""
+
+    SHALLOW = 1 << 0
+    ALLOCATED = 1 << 1
+    REFCOUNT = 1 << 2
+    LENGTH = 1 << 3
+    FLAGS = 1 << 4
+    FINGERPRINT = 1 << 5
+    REFERENCES = 1 << 6
+
+
+COLUMNS = (
+    "address",
+    "type_address",
+    "shallow",
+    "allocated",
+    "refcount",
+    "length",
+    "fingerprint",
+    "flags_and_references",
+)
 """u64 each. ``length`` is NO_LENGTH where the type has none. The last one packs ``flags << 32 | reference_count``.
 
 ``shallow`` counts requested bytes, ``allocated`` the same blocks rounded as the allocator rounds them.
+``fingerprint`` is equal for equal contents within one snapshot, 0 for none: of exact str and bytes the target's own hash
+of them; of an exact dict whose keys are all exact str the sum of the hashes of its keys, mod 2**64 (its *key shape*).
 """
 
 NO_LENGTH = (1 << 64) - 1
@@ -59,8 +106,11 @@ class Flag:
     WEAKLY_REFERENCED = 1 << 4
     OPAQUE = 1 << 5  # references inside cannot be seen
     BOUNDARY = 1 << 6  # recursive sizes stop here: modules, types, code, builtins, module-level functions, frames
+    SYNTHETIC = 1 << 7  # no object: stands for an executing frame that has no frame object (3.11+)
     DICT_STATE_SHIFT = 8  # three bits: DictState
     DICT_STATE_MASK = 7 << 8
+    GENERATION_SHIFT = 11  # two bits: generation of the collector, of an object that is TRACKED and not FROZEN
+    GENERATION_MASK = 3 << 11
 
 
 class DictState:
@@ -106,7 +156,6 @@ TYPE_KEYS = (
     "own_names",  # names in the class's own namespace (bounded), None for static types
     "own_kinds",  # same length: type name of the value behind each name, e.g. "function", "cached_property"
     "has_slots",  # "__slots__" in the class's own namespace
-    "subclasses",  # number of live direct subclasses
     "shared_keys_bytes",  # bytes of the shared keys table, charged to the class; 0 if none
     "file",  # source file of the class if a method's code tells, else ""
     "line",  # first line, or 0

@@ -18,6 +18,7 @@ FRAMES = [
     (Kind.OBJECTS, b"x" * 40),
     (Kind.ROOTS, b""),
     (Kind.REFERENCES, b"12345678"),
+    (Kind.PACKED, bytes(range(256)) * 40),
     (Kind.END, b"N"),
 ]
 
@@ -91,6 +92,31 @@ def test_sequence_numbers_wrap() -> None:
     reader = FrameReader()
     reader.feed(stream_of([FRAMES[0]] + [(Kind.PROGRESS, b"")] * 70_000))
     assert reader.feed(encode_frame(Kind.END, b"N", 70_001)) == [(Kind.END, b"N")]
+
+
+@pytest.mark.parametrize("size", [1, 100, 4095, 4096, 5000, 65536])
+def test_pieces_of_any_size_give_the_same_large_frame(size: int) -> None:
+    """Small and large pieces are gathered in different ways."""
+    payload = bytes(range(251)) * 800
+    data = stream_of([FRAMES[0], (Kind.PACKED, payload), FRAMES[-1]])
+    reader = FrameReader()
+    seen = []
+    for start in range(0, len(data), size):
+        buffer = bytearray(data[start : start + size])
+        seen += reader.feed(buffer)
+        buffer[:] = bytes(len(buffer))  # the caller may use it again
+    assert seen == [FRAMES[0], (Kind.PACKED, payload), FRAMES[-1]]
+    assert all(type(payload) is bytes for _, payload in seen)
+
+
+def test_tiny_pieces_are_not_kept_one_by_one() -> None:
+    """A hostile sender could otherwise make a frame cost a hundred times its size."""
+    reader = FrameReader()
+    reader.feed(stream_of(FRAMES[:1]))
+    reader.feed((1 << 20).to_bytes(4, "little") + Kind.PACKED.to_bytes(2, "little") + b"\x01\0")
+    for _ in range(1000):
+        reader.feed(b"abc")
+    assert len(reader._pieces) == 1
 
 
 def test_an_oversized_payload_cannot_be_sent() -> None:
