@@ -1,10 +1,11 @@
-"""Compiles the kernels in heapscope/graph/native into one shared library; everything else is in pyproject.toml.
+"""Compiles the C files of the ``native`` folders into shared libraries; everything else is in pyproject.toml.
 
-The library knows nothing of Python, so one wheel (py3-none-<platform>) serves every interpreter.
+No library knows anything of Python, so one wheel (py3-none-<platform>) serves every interpreter.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shlex
 import shutil
@@ -17,9 +18,33 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 from setuptools.errors import CompileError
 
-SOURCE = Path(__file__).parent / "heapscope" / "graph" / "native"
-LIBRARY = "libheapgraph.so"
-FLAGS = ["-std=c11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror"]
+ROOT = Path(__file__).parent
+STRICT = ("-std=c11", "-Wall", "-Wextra", "-Werror")
+HOST = ("-O2", "-fPIC", "-shared", "-fvisibility=hidden")
+
+
+@dataclasses.dataclass(frozen=True)
+class Library:
+    """One shared library: all C files of one folder, compiled at once into that folder."""
+
+    folder: str
+    name: str
+    flags: tuple[str, ...] = HOST
+    takes_cflags: bool = True  # whether the user's $CFLAGS are added
+
+
+# No libc and nothing from a loader: it is laid into a process of somebody else and runs beside whatever libc that one has.
+ALONE = (
+    *("-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-ffreestanding", "-nostdlib", "-fno-stack-protector"),
+    *("-fno-tree-loop-distribute-patterns", "-fcf-protection=none", "-Wl,-Bsymbolic", "-Wl,--no-undefined"),
+    *("-Wl,-z,noexecstack", "-Wl,-z,norelro", "-Wl,-z,max-page-size=4096", "-Wl,--build-id=none"),
+)
+
+LIBRARIES = (
+    Library("heapscope/agent/native", "libheapwalk.so", ALONE, takes_cflags=False),
+    Library("heapscope/graph/native", "libheapgraph.so"),
+    Library("heapscope/snapshot/native", "libheapdecode.so"),
+)
 
 
 def find_compiler() -> list[str]:
@@ -37,38 +62,48 @@ def find_compiler() -> list[str]:
     raise CompileError(message)
 
 
-def compile_kernels(folder: Path) -> Path:
-    """Compile the kernels into a folder; the library appears whole or not at all."""
+def compile_library(library: Library, root: Path) -> Path:
+    """Compile one library into its folder below ``root``; it appears whole or not at all."""
+    folder = root / library.folder
     folder.mkdir(parents=True, exist_ok=True)
-    library = folder / LIBRARY
-    temporary = folder / f".{LIBRARY}.{os.getpid()}"
-    sources = sorted(str(path) for path in SOURCE.glob("*.c"))
-    command = [*find_compiler(), *FLAGS, *shlex.split(os.environ.get("CFLAGS", "")), "-o", str(temporary), *sources]
+    result = folder / library.name
+    temporary = folder / f".{library.name}.{os.getpid()}"
+    sources = sorted(str(path) for path in (ROOT / library.folder).glob("*.c"))
+    extra = shlex.split(os.environ.get("CFLAGS", "")) if library.takes_cflags else []
+    command = [*find_compiler(), *STRICT, *library.flags, *extra, "-o", str(temporary), *sources]
     try:
         subprocess.run(command, check=True)
-        temporary.replace(library)
+        temporary.replace(result)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise CompileError(f"compiling the kernels failed: {error}") from error
+        raise CompileError(f"compiling {library.name} failed: {error}") from error
     finally:
         temporary.unlink(missing_ok=True)
-    return library
+    return result
+
+
+def compile_libraries(root: Path, only: str | None = None) -> list[Path]:
+    """Compile all libraries, or those whose name contains ``only``, below ``root``."""
+    return [compile_library(library, root) for library in LIBRARIES if only is None or only in library.name]
 
 
 class BuildKernels(Command):
-    """Compile the kernels into the source tree: ``python setup.py build_kernels``."""
+    """Compile the kernels into the source tree: ``python setup.py build_kernels [--only NAME]``."""
 
     description = "compile the kernels in place"
-    user_options: ClassVar[list[tuple[str, str | None, str | None]]] = []
+    user_options: ClassVar[list[tuple[str, str | None, str | None]]] = [
+        ("only=", None, "compile the libraries with this in their names")
+    ]
 
     def initialize_options(self) -> None:
-        """Have no options."""
+        """Compile all unless told otherwise."""
+        self.only: str | None = None
 
     def finalize_options(self) -> None:
-        """Have no options."""
+        """Take the option as it is."""
 
     def run(self) -> None:
         """Compile."""
-        compile_kernels(SOURCE)
+        compile_libraries(ROOT, self.only)
 
 
 class BuildWithKernels(build_py):
@@ -77,14 +112,12 @@ class BuildWithKernels(build_py):
     def run(self) -> None:
         """Build."""
         super().run()
-        compile_kernels(SOURCE if self.editable_mode else self._built_folder())
+        compile_libraries(ROOT if self.editable_mode else Path(self.build_lib))
 
     def get_outputs(self, include_bytecode: bool = True) -> list[str]:  # noqa: FBT001, FBT002 - setuptools' own signature
         """List what was built, for install records."""
-        return [*super().get_outputs(include_bytecode), str(self._built_folder() / LIBRARY)]
-
-    def _built_folder(self) -> Path:
-        return Path(self.build_lib) / "heapscope" / "graph" / "native"
+        built = [str(Path(self.build_lib) / library.folder / library.name) for library in LIBRARIES]
+        return [*super().get_outputs(include_bytecode), *built]
 
 
 class KernelWheel(bdist_wheel):

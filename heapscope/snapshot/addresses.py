@@ -2,32 +2,25 @@
 
 Never loops over objects in Python. Does no I/O.
 
-Binary search costs a cache miss per step, so a three-level table is used instead:
-
-    address:  | 1 GiB region  | 64 KiB chunk of it | 16-byte granule of it | 4 bits, compared at the end |
-              regions[] (few)   directory[]           granules[]
-
-Two objects cannot start within the same 16 bytes, as the smallest object is 16 bytes long. Addresses that break this, or
-that are spread so thinly that the table would be large, can only come from a broken or hostile sender (or from a test):
-they are found by binary search, which needs no table.
+A compiled table answers (native/heapindex.c). Addresses that are no multiples of 8, or that are spread so thinly that the
+table would be large, can only come from a broken or hostile sender (or from a test): they are found by binary search.
 """
 
 from __future__ import annotations
 
+import ctypes
+import weakref
+
 import numpy as np
 import numpy.typing as npt
 
+from heapscope.snapshot import kernels
+from heapscope.snapshot.columns import GrowableColumn
 from heapscope.snapshot.model import U32Array, U64Array
 
-_REGION_BITS = np.uint64(30)
-_CHUNK_BITS = np.uint64(16)
-_GRANULE_BITS = np.uint64(4)
-_CHUNKS_PER_REGION = 1 << 14
-_GRANULES_PER_CHUNK = 1 << 12
-_MAX_REGIONS = 1 << 12  # directory of at most 256 MiB: 4 TiB of addresses in use
-_FREE_CHUNKS = 1 << 12  # 64 MiB of granules are always allowed
-_GRANULES_PER_OBJECT = 64  # beyond: 256 bytes of table per object, more than the snapshot itself
-_BATCH = 1 << 18  # references mapped at a time: the scratch arrays stay in the cache
+_FREE_BYTES = 64 << 20  # that much of a table is always allowed
+_BYTES_PER_ADDRESS = 128  # beyond: more than the snapshot itself
+_BATCH = 1 << 18  # addresses searched at a time: the scratch arrays stay in the cache
 
 NONE = np.uint32(0xFFFFFFFF)
 
@@ -37,67 +30,79 @@ class DuplicateAddress(ValueError):
 
 
 class AddressIndex:
-    """Object index by address. Building is O(n log n), a look-up O(1); the table costs about 20 bytes per object."""
+    """Object index by address. Building and each look-up are O(1) per address.
+
+    Costs four bytes per object and 1/32 of the memory in which objects lie.
+    """
 
     def __init__(self, address: U64Array) -> None:
-        """Index the addresses. Raises DuplicateAddress."""
-        self._address = address
+        """Index the addresses. Raises DuplicateAddress, or HeapscopeError without memory."""
+        self._handle: int | None = None
+        wanted = np.ascontiguousarray(address, dtype=np.uint64)
+        handle = ctypes.c_void_p()
+        fault = kernels.library().heapindex_open(
+            kernels.place(wanted), wanted.size, _FREE_BYTES, _BYTES_PER_ADDRESS, ctypes.byref(handle)
+        )
+        if fault == kernels.DUPLICATE:
+            raise DuplicateAddress("two objects have the same address")
+        if fault == kernels.MEMORY:
+            raise kernels.out_of_memory()
+        if fault == kernels.UNFIT:
+            self._sort(wanted)
+        else:
+            self._handle = handle.value
+            weakref.finalize(self, kernels.library().heapindex_close, handle.value)
+
+    def _sort(self, address: U64Array) -> None:
         self._order: npt.NDArray[np.intp] = np.argsort(address)
         self._sorted: U64Array = address[self._order]
         if bool((self._sorted[1:] == self._sorted[:-1]).any()):
             raise DuplicateAddress("two objects have the same address")
-        self._has_table = self._build_table()
 
-    def _build_table(self) -> bool:
-        chunk = self._sorted >> _CHUNK_BITS
-        granule = self._sorted >> _GRANULE_BITS
-        if not chunk.size or bool((granule[1:] == granule[:-1]).any()):
-            return False
-        starts = np.concatenate(([True], chunk[1:] != chunk[:-1]))
-        chunks = chunk[starts]
-        regions = np.unique(chunks >> (_REGION_BITS - _CHUNK_BITS))
-        wanted = chunks.size * _GRANULES_PER_CHUNK
-        allowed = _FREE_CHUNKS * _GRANULES_PER_CHUNK + _GRANULES_PER_OBJECT * chunk.size
-        if regions.size > _MAX_REGIONS or wanted > allowed:
-            return False
-        region_of = np.searchsorted(regions, chunks >> (_REGION_BITS - _CHUNK_BITS))
-        self._regions = regions
-        # Chunk 0 and its granules stay empty: every address that is nowhere ends there.
-        self._directory = np.zeros(regions.size * _CHUNKS_PER_REGION, dtype=np.uint32)
-        low = (chunks & np.uint64(_CHUNKS_PER_REGION - 1)).astype(np.intp)
-        self._directory[region_of * _CHUNKS_PER_REGION + low] = np.arange(1, chunks.size + 1, dtype=np.uint32)
-        self._granules = np.full((chunks.size + 1) * _GRANULES_PER_CHUNK, NONE, dtype=np.uint32)
-        chunk_number = np.cumsum(starts)
-        place = chunk_number * _GRANULES_PER_CHUNK + (granule & np.uint64(_GRANULES_PER_CHUNK - 1)).astype(np.intp)
-        self._granules[place] = self._order
-        return True
+    @property
+    def has_table(self) -> bool:
+        """Whether look-ups are O(1)."""
+        return self._handle is not None
 
     def find(self, wanted: U64Array) -> U32Array:
         """Look up addresses; NONE where no object starts."""
-        found = np.empty(wanted.size, dtype=np.uint32)
-        look_up = self._find_in_table if self._has_table else self._find_sorted
-        for start in range(0, wanted.size, _BATCH):
-            found[start : start + _BATCH] = look_up(wanted[start : start + _BATCH])
+        source = np.ascontiguousarray(wanted, dtype=np.uint64)
+        found = np.empty(source.size, dtype=np.uint32)
+        self._find(kernels.place(source), source.size, kernels.place(found))
         return found
 
-    def _find_in_table(self, wanted: U64Array) -> U32Array:
-        region = wanted >> _REGION_BITS
-        position = np.searchsorted(self._regions, region)
-        np.minimum(position, self._regions.size - 1, out=position)
-        known = self._regions[position] == region
-        low = ((wanted >> _CHUNK_BITS) & np.uint64(_CHUNKS_PER_REGION - 1)).astype(np.intp)
-        chunk = self._directory[position * _CHUNKS_PER_REGION + low].astype(np.intp)
-        chunk *= known
-        granule = ((wanted >> _GRANULE_BITS) & np.uint64(_GRANULES_PER_CHUNK - 1)).astype(np.intp)
-        candidate: U32Array = self._granules[chunk * _GRANULES_PER_CHUNK + granule]
-        return self._confirm(candidate, wanted)
+    def _find(self, wanted: int, count: int, found: int) -> None:
+        """Look up ``count`` addresses at a place in memory; the indexes go to another one, or to the same."""
+        if self._handle is not None:
+            kernels.library().heapindex_find(self._handle, wanted, count, found)
+            return
+        for start in range(0, count, _BATCH):
+            size = min(_BATCH, count - start)
+            part = self._find_sorted(np.frombuffer(ctypes.string_at(wanted + 8 * start, 8 * size), dtype=np.uint64))
+            ctypes.memmove(found + 4 * start, kernels.place(part), 4 * size)
 
     def _find_sorted(self, wanted: U64Array) -> U32Array:
-        if not self._sorted.size:
-            return np.full(wanted.size, NONE, dtype=np.uint32)
         position = np.minimum(np.searchsorted(self._sorted, wanted), self._sorted.size - 1)
-        return self._confirm(self._order[position].astype(np.uint32), wanted)
+        return np.where(self._sorted[position] == wanted, self._order[position], NONE).astype(np.uint32)
 
-    def _confirm(self, candidate: U32Array, wanted: U64Array) -> U32Array:
-        safe = np.where(candidate == NONE, 0, candidate)
-        return np.where((candidate != NONE) & (self._address[safe] == wanted), candidate, NONE).astype(np.uint32)
+    def resolve(self, references: GrowableColumn, counts: U32Array) -> tuple[U64Array, U32Array, int]:
+        """Turn addresses of references into object indexes, and counts per object into offsets.
+
+        The indexes take the place of the addresses: there is no second copy, and the column is empty afterwards.
+
+        Returns:
+            Offsets (one more than objects), targets without those that were not found, and how many were not.
+
+        Raises:
+            ValueError: the counts do not add up to the references.
+        """
+        total = len(references)
+        self._find(references.first, total, references.first)
+        offsets = np.empty(counts.size + 1, dtype=np.uint64)
+        fault = kernels.library().heapindex_compact(
+            kernels.place(counts), counts.size, references.first, total, kernels.place(offsets)
+        )
+        if fault != kernels.OK:
+            raise ValueError(kernels.FAULTS[fault])
+        kept = int(offsets[-1])
+        return offsets, references.take_as(np.uint32, kept), total - kept

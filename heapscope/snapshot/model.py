@@ -120,6 +120,7 @@ class Snapshot:
     refcount: U64Array
     length: I64Array
     flags: U32Array
+    fingerprint: U64Array
     reference_offsets: U64Array
     reference_targets: U32Array
     dangling_reference_count: int = 0
@@ -169,6 +170,7 @@ COLUMN_TYPES: Mapping[str, np.dtype[Any]] = {
     "refcount": np.dtype("<u8"),
     "length": np.dtype("<i8"),
     "flags": np.dtype("<u4"),
+    "fingerprint": np.dtype("<u8"),
     "reference_offsets": np.dtype("<u8"),
     "reference_targets": np.dtype("<u4"),
 }

@@ -104,7 +104,7 @@ def parse_type(value: Value) -> TypeInfo:
         own_names=own_names,
         own_kinds=own_kinds,
         has_slots=_bool(record, "has_slots"),
-        subclasses=_int(record, "subclasses"),
+        subclasses=_int(record, "subclasses") if "subclasses" in record else 0,  # in a file; a builder counts them
         shared_keys_bytes=_int(record, "shared_keys_bytes"),
         file=_text(record.get("file"), "file"),
         line=_int(record, "line"),

@@ -15,6 +15,7 @@ from heapscope.snapshot.builder import SnapshotBuilder
 from heapscope.snapshot.model import Snapshot, SnapshotMeta
 from heapscope.wire.protocol import NO_LENGTH, PROTOCOL_VERSION, Kind
 from heapscope.wire.values import encode_value
+from tests.support.packing import PackedRow, PackedWriter
 
 FIRST_OBJECT = 0x7F00_0000_0010
 FIRST_TYPE = 0x55E0_0000_0000
@@ -32,6 +33,7 @@ class HeapObject:
     size: int
     flags: int
     length: int
+    fingerprint: int = 0
     references: list[HeapObject | int] = dataclasses.field(default_factory=list)
 
     def refers_to(self, *others: HeapObject | int) -> HeapObject:
@@ -58,7 +60,6 @@ def type_record(address: int, name: str, **changes: Any) -> dict[str, Any]:
         "own_names": [],
         "own_kinds": [],
         "has_slots": False,
-        "subclasses": 0,
         "shared_keys_bytes": 0,
         "file": "",
         "line": 0,
@@ -94,12 +95,28 @@ def objects_payload(objects: list[HeapObject], type_addresses: dict[str, int]) -
             [(item.size + 15) // 16 * 16 for item in objects],
             [1 for _ in objects],
             [item.length for item in objects],
+            [item.fingerprint for item in objects],
             [item.flags << 32 | len(item.references) for item in objects],
         ],
         dtype="<u8",
     )
     counts = struct.pack("<II", len(objects), len(references))
     return counts + table.tobytes() + np.array(references, dtype="<u8").tobytes()
+
+
+def packed_row(item: HeapObject, type_addresses: dict[str, int]) -> PackedRow:
+    """Return an object as a row of a PACKED frame."""
+    references = [target if isinstance(target, int) else target.address for target in item.references]
+    return PackedRow(
+        item.address,
+        type_addresses[item.type_name],
+        shallow=item.size,
+        allocated=(item.size + 15) // 16 * 16,
+        length=item.length,
+        flags=item.flags,
+        fingerprint=item.fingerprint,
+        chunks=[references] if references else [],
+    )
 
 
 class Heap:
@@ -119,11 +136,17 @@ class Heap:
         return address
 
     def object(
-        self, type_name: str = "m.Thing", *, size: int = 16, flags: int = 0, length: int = NO_LENGTH
+        self,
+        type_name: str = "m.Thing",
+        *,
+        size: int = 16,
+        flags: int = 0,
+        length: int = NO_LENGTH,
+        fingerprint: int = 0,
     ) -> HeapObject:
         """Add an object."""
         self.type(type_name)
-        item = HeapObject(FIRST_OBJECT + 0x40 * len(self.objects), type_name, size, flags, length)
+        item = HeapObject(FIRST_OBJECT + 0x40 * len(self.objects), type_name, size, flags, length, fingerprint)
         self.objects.append(item)
         return item
 
@@ -142,13 +165,18 @@ class Heap:
         }
         return Kind.END, encode_value(record | changes)
 
-    def frames(self, batch: int = 1000) -> list[Frame]:
-        """Give all frames in the order of a capture."""
+    def frames(self, batch: int = 1000, packed_from: int | None = None) -> list[Frame]:
+        """Give all frames in the order of a capture; objects from ``packed_from`` on come in PACKED frames."""
         addresses = {name: record["address"] for name, record in self.types.items()}
         frames = [(Kind.HELLO, encode_value({"protocol": PROTOCOL_VERSION, "python_version": "3.12.1"}))]
         frames.append((Kind.TYPES, encode_value(list(self.types.values()))))
-        starts = range(0, len(self.objects), batch)
-        frames.extend((Kind.OBJECTS, objects_payload(self.objects[at : at + batch], addresses)) for at in starts)
+        plain = self.objects[:packed_from]
+        starts = range(0, len(plain), batch)
+        frames.extend((Kind.OBJECTS, objects_payload(plain[at : at + batch], addresses)) for at in starts)
+        packed = [packed_row(item, addresses) for item in self.objects[len(plain) :]]
+        if packed:
+            payloads = PackedWriter().payloads(packed, range(batch, len(packed), batch))
+            frames.extend((Kind.PACKED, payload) for payload in payloads)
         frames.append((Kind.ROOTS, encode_value([list(root) for root in self.roots])))
         frames.append((Kind.INSTANCES, encode_value(self.instances)))
         frames.append(self.end())

@@ -36,7 +36,11 @@ class Program:
         }
         names: dict[str, str] = changes.pop("names", {})
         plain |= {"own_names": list(names), "own_kinds": list(names.values())}
-        return self.heap.type(name, **(plain | changes))
+        subclasses: int = changes.pop("subclasses", 0)
+        address = self.heap.type(name, **(plain | changes))
+        for number in range(subclasses):
+            self.heap.type(f"{name}.Sub{number}", bases=[address], mro=[address, *ancestors])
+        return address
 
     def instances(
         self, cls: int, count: int = 100, each: int = 96, attributes: Any = ("a", "b", "c"), **changes: Any

@@ -86,6 +86,7 @@ def make_snapshot(
         refcount=np.ones(total, dtype=np.uint64),
         length=np.full(total, -1, dtype=np.int64),
         flags=np.zeros(total, dtype=np.uint32),
+        fingerprint=np.zeros(total, dtype=np.uint64),
         reference_offsets=offsets,
         reference_targets=targets,
     )

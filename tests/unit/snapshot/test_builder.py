@@ -114,8 +114,8 @@ def _objects(**changes: int) -> bytes:
     """One object's payload with single fields changed."""
     fields = {"n": 1, "m": 0, "address": FIRST_OBJECT, "type": FIRST_TYPE, "shallow": 16, "allocated": 16, "packed": 0}
     fields |= changes
-    words = (fields["address"], fields["type"], fields["shallow"], fields["allocated"], 1, 0, fields["packed"])
-    return struct.pack("<II7Q", fields["n"], fields["m"], *words)
+    words = (fields["address"], fields["type"], fields["shallow"], fields["allocated"], 1, 0, 0, fields["packed"])
+    return struct.pack("<II8Q", fields["n"], fields["m"], *words)
 
 
 def _one_object(payload: bytes) -> list[tuple[int, bytes]]:
@@ -153,8 +153,8 @@ def _long_list() -> tuple[Heap, list[tuple[int, bytes]]]:
     holder.refers_to(*[other] * 6)
     frames = heap.frames(batch=1)
     whole = frames[2][1]
-    short = struct.pack("<II", 1, 2) + whole[8 : 8 + 56 + 16]
-    rest = [(Kind.REFERENCES, whole[80:104]), (Kind.REFERENCES, whole[104:])]
+    short = struct.pack("<II", 1, 2) + whole[8 : 8 + 64 + 16]
+    rest = [(Kind.REFERENCES, whole[88:112]), (Kind.REFERENCES, whole[112:])]
     return heap, [*frames[:2], (Kind.OBJECTS, short), *rest, *frames[3:]]
 
 
@@ -183,9 +183,8 @@ def test_following_references_must_be_those_announced(change: str) -> None:
 
 def test_only_a_single_object_may_have_references_that_follow() -> None:
     """Of two objects nobody could tell whose they are."""
-    payload = (
-        struct.pack("<II", 2, 0) + np.array([[16, 32], [1, 1], [1, 1], [1, 1], [1, 1], [0, 0], [0, 1]], "<u8").tobytes()
-    )
+    table = [[16, 32], [1, 1], [1, 1], [1, 1], [1, 1], [0, 0], [0, 0], [0, 1]]
+    payload = struct.pack("<II", 2, 0) + np.array(table, "<u8").tobytes()
     with pytest.raises(CaptureInconsistent, match="do not add up"):
         SnapshotBuilder().feed(Kind.OBJECTS, payload)
 

@@ -6,7 +6,7 @@ import pytest
 
 from heapscope.errors import CaptureInconsistent
 from heapscope.snapshot.builder import SnapshotBuilder
-from heapscope.wire.protocol import Kind
+from heapscope.wire.protocol import PROTOCOL_VERSION, Kind
 from heapscope.wire.values import encode_value
 from tests.support.heap import FIRST_TYPE, instances_record, type_record
 
@@ -18,7 +18,7 @@ FACTS = instances_record(FIRST_TYPE, 2)
     ("kind", "value"),
     [
         (99, {}),
-        (Kind.HELLO, {"protocol": 2}),
+        (Kind.HELLO, {"protocol": PROTOCOL_VERSION + 1}),
         (Kind.HELLO, []),
         (Kind.TYPES, {}),
         (Kind.TYPES, [TYPE, TYPE]),
