@@ -1,43 +1,106 @@
-"""What the sections of a snapshot file hold: columns as little-endian arrays, the small records as JSON.
+"""What the sections of a snapshot file hold: columns of numbers, the small records as JSON, and what has to agree.
 
-Never opens a file, and never believes a section: a snapshot comes out only if all of it agrees.
+Never opens a file, and never believes a section: whatever comes out was checked by one of the functions here.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from heapscope.snapshot import records
-from heapscope.snapshot.addresses import AddressIndex
-from heapscope.snapshot.builder import resolve_roots
-from heapscope.snapshot.layout import Encoding
-from heapscope.snapshot.model import COLUMN_TYPES, MAX_OBJECTS, Snapshot
+from heapscope.snapshot.layout import Transform
+from heapscope.snapshot.model import (
+    COLUMN_TYPES,
+    MAX_OBJECTS,
+    NO_OBJECT,
+    InstanceFacts,
+    Root,
+    Snapshot,
+    SnapshotMeta,
+    TypeInfo,
+    U32Array,
+    U64Array,
+)
 
-_RECORD_SECTIONS = ("meta", "types", "instances", "roots")
-SECTION_NAMES = (*_RECORD_SECTIONS, *COLUMN_TYPES)
+Column = npt.NDArray[Any]
+Result = TypeVar("Result")
 
-_MAX_RECORDS_SIZE = 1 << 30
-_PIECE = 1 << 20
-_LEVEL = 1  # columns shrink to a third at any level; higher ones only take longer
+RECORD_SECTIONS = ("meta", "types", "instances", "roots")
+TYPE_COLUMNS = ("type_count", "type_shallow", "type_allocated")  # u64 per type: what opening to a table of types needs
+ROOT_OBJECTS = "root_objects"  # u32 per root: its object, or NO_ROOT_OBJECT
+NO_ROOT_OBJECT = 0xFFFFFFFF
+PADDING = "padding"
 
-crc32 = zlib.crc32
+_TRANSFORMS: Mapping[str, Transform] = {
+    "address": Transform.DELTA,
+    "allocated": Transform.ABOVE,
+    "length": Transform.PLUS_ONE,
+    "fingerprint": Transform.FIRST_SEEN,
+    "reference_offsets": Transform.STEPS,
+    "reference_targets": Transform.NEAR,
+}
+COMPARED_WITH: Mapping[str, str] = {"allocated": "shallow", "reference_targets": "reference_offsets"}
+
+# Columns that files of every version have; an absent one that came later is filled with the value that means "not known".
+_ALWAYS_THERE = frozenset(
+    {
+        "address",
+        "type_index",
+        "shallow",
+        "allocated",
+        "refcount",
+        "length",
+        "flags",
+        "reference_offsets",
+        "reference_targets",
+    }
+)
+
+MAX_RECORDS_SIZE = 1 << 30
+_STEP = 1 << 20
+_EXACT = 1 << 53  # sums of integers below this are exact in floating point
 
 
 class ContentsError(ValueError):
     """A section that passed its checksum does not make sense."""
 
 
-def encode_section(snapshot: Snapshot, name: str) -> bytes | memoryview:
-    """Give the raw bytes of one section; those of a column are not copied."""
-    if name in COLUMN_TYPES:
-        column: npt.NDArray[Any] = getattr(snapshot, name)
-        return np.ascontiguousarray(column, dtype=COLUMN_TYPES[name]).view(np.uint8).data
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class TypeTable:
+    """The types of a snapshot with, per type: objects, their requested bytes, their allocated bytes (u64 each)."""
+
+    types: tuple[TypeInfo, ...]
+    count: U64Array
+    shallow: U64Array
+    allocated: U64Array
+
+    @property
+    def columns(self) -> tuple[U64Array, U64Array, U64Array]:
+        """The figures, in the order of TYPE_COLUMNS."""
+        return self.count, self.shallow, self.allocated
+
+
+class Meta(NamedTuple):
+    """The meta record, and the figures saved with it that belong to the snapshot."""
+
+    meta: SnapshotMeta
+    dangling_reference_count: int
+
+
+def transform_of(column: str) -> Transform:
+    """Say how the blocks of a column are written. Those of any column may be PLAIN instead."""
+    return _TRANSFORMS.get(column, Transform.PLAIN)
+
+
+def encode_records(snapshot: Snapshot, name: str) -> bytes:
+    """Give the JSON of one of the RECORD_SECTIONS."""
     if name == "meta":
         value: Any = {
             **records.meta_record(snapshot.meta),
@@ -53,96 +116,147 @@ def encode_section(snapshot: Snapshot, name: str) -> bytes | memoryview:
     return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode("ascii")
 
 
-def stored_pieces(raw: memoryview, encoding: Encoding) -> Iterator[bytes | memoryview]:
-    """Give what is to be written for a section, piece by piece."""
-    deflate = zlib.compressobj(_LEVEL) if encoding == Encoding.ZLIB else None
-    for start in range(0, raw.nbytes, _PIECE):
-        piece = raw[start : start + _PIECE]
-        yield deflate.compress(piece) if deflate else piece
-    if deflate:
-        yield deflate.flush()
+def sum_by_type(types: tuple[TypeInfo, ...], type_index: U32Array, shallow: U64Array, allocated: U64Array) -> TypeTable:
+    """Count and sum up the objects by type; exact. Time O(n), memory for the result only."""
+    sums = [np.zeros(len(types), dtype=np.uint64) for _ in TYPE_COLUMNS]
+    for start in range(0, type_index.size, _STEP):
+        part = slice(start, start + _STEP)
+        sums[0] += np.bincount(type_index[part], minlength=sums[0].size).astype(np.uint64)
+        _add_by(sums[1], type_index[part], shallow[part])
+        _add_by(sums[2], type_index[part], allocated[part])
+    return TypeTable(types, *sums)
 
 
-def decode_snapshot(raw: Mapping[str, bytes]) -> Snapshot:
-    """Put a snapshot together from the raw bytes of its sections. Raises ContentsError."""
-    missing = [name for name in SECTION_NAMES if name not in raw]
-    if missing:
-        raise ContentsError(f"its section {missing[0]} is missing")
-    try:
-        return _decode(raw)
-    except (records.RecordError, RecursionError) as error:
-        raise ContentsError(f"a record is wrong: {error}") from error
+def _add_by(total: U64Array, types: U32Array, sizes: U64Array) -> None:
+    if int(sizes.max()) * sizes.size < _EXACT:
+        total += np.bincount(types, weights=sizes, minlength=total.size).astype(np.uint64)
+    else:
+        np.add.at(total, types, sizes)
 
 
-def _decode(raw: Mapping[str, bytes]) -> Snapshot:
-    columns = {name: _column(name, raw[name]) for name in COLUMN_TYPES}
-    meta = _json("meta", raw)
-    if not isinstance(meta, dict):
+def encode_root_objects(snapshot: Snapshot) -> U32Array:
+    """Give the object of every root, NO_ROOT_OBJECT for none."""
+    indexes = np.array([root.object_index for root in snapshot.roots], dtype=np.int64)
+    return np.where(indexes == NO_OBJECT, NO_ROOT_OBJECT, indexes).astype(np.uint32)
+
+
+def decode_meta(raw: bytes) -> Meta:
+    """Read the section meta. Raises ContentsError."""
+    value = _json("meta", raw)
+    if not isinstance(value, dict):
         raise ContentsError("its section meta is no record")
-    dangling = meta.pop("dangling_reference_count", 0)
+    dangling = value.pop("dangling_reference_count", 0)
     if not isinstance(dangling, int) or not 0 <= dangling <= records.MAX_BYTES:
         raise ContentsError("its count of dropped references is wrong")
-    types = _parse_all(_json("types", raw), "types", records.MAX_TYPES, records.parse_type)
-    instances = _parse_all(_json("instances", raw), "instances", records.MAX_TYPES, records.parse_instances)
-    roots = _parse_all(_json("roots", raw), "roots", records.MAX_ROOTS, records.parse_root)
-    _check_columns(columns, len(types))
-    try:
-        index = AddressIndex(columns["address"])
-    except ValueError as error:
-        raise ContentsError(str(error)) from error
-    return Snapshot(
-        meta=records.parse_meta(meta),
-        types=tuple(types),
-        instances=tuple(instances),
-        roots=resolve_roots(roots, index),
-        dangling_reference_count=dangling,
-        **columns,
-    )
+    return Meta(_parsed("meta", lambda: records.parse_meta(value)), dangling)
 
 
-def _json(name: str, raw: Mapping[str, bytes]) -> records.Value:
-    if len(raw[name]) > _MAX_RECORDS_SIZE:
+def decode_types(raw: bytes) -> tuple[TypeInfo, ...]:
+    """Read the section types. Raises ContentsError."""
+    return _parse_all("types", _json("types", raw), records.MAX_TYPES, records.parse_type)
+
+
+def decode_instances(raw: bytes) -> tuple[InstanceFacts, ...]:
+    """Read the section instances. Raises ContentsError."""
+    value = _json("instances", raw)
+    for record in value if isinstance(value, list) else ():
+        if isinstance(record, dict) and isinstance(record.get("states"), dict):
+            # JSON has text keys only: turn those of the states back into numbers.
+            record["states"] = _parsed("instances", partial(_with_numbers, record["states"]))
+    return _parse_all("instances", value, records.MAX_TYPES, records.parse_instances)
+
+
+def _with_numbers(states: Mapping[str, Any]) -> dict[int, Any]:
+    return {int(state): figures for state, figures in states.items()}
+
+
+def decode_roots(raw: bytes) -> tuple[tuple[int, int, str], ...]:
+    """Read the section roots: kind, address, label of each. Raises ContentsError."""
+    return _parse_all("roots", _json("roots", raw), records.MAX_ROOTS, records.parse_root)
+
+
+def _json(name: str, raw: bytes) -> records.Value:
+    if len(raw) > MAX_RECORDS_SIZE:
         raise ContentsError(f"its section {name} is too large")
+    return _parsed(name, lambda: json.loads(raw))
+
+
+def _parse_all(name: str, value: records.Value, limit: int, parse: Callable[[Any], Result]) -> tuple[Result, ...]:
+    return _parsed(name, lambda: tuple(parse(item) for item in records.parse_list(value, name, limit)))
+
+
+def _parsed(name: str, parse: Callable[[], Result]) -> Result:
     try:
-        return _with_numeric_states(json.loads(raw[name])) if name == "instances" else json.loads(raw[name])
-    except ValueError as error:
+        return parse()
+    except records.RecordError as error:
+        raise ContentsError(f"a record in its section {name} is wrong: {error}") from error
+    except (ValueError, RecursionError) as error:
         raise ContentsError(f"its section {name} cannot be parsed") from error
 
 
-def _with_numeric_states(value: records.Value) -> records.Value:
-    """JSON has text keys only: turn those of the states back into numbers."""
-    for record in value if isinstance(value, list) else ():
-        if isinstance(record, dict) and isinstance(record.get("states"), dict):
-            record["states"] = {int(state): figures for state, figures in record["states"].items()}
-    return value
+def join_roots(roots: tuple[tuple[int, int, str], ...], objects: U32Array, address: U64Array) -> tuple[Root, ...]:
+    """Join roots with their objects. Raises ContentsError."""
+    known = objects != NO_ROOT_OBJECT
+    if objects.size != len(roots) or bool((objects[known] >= address.size).any()):
+        raise ContentsError("a root leads nowhere")
+    addresses = np.array([root[1] for root in roots], dtype=np.uint64)
+    if bool((address[objects[known]] != addresses[known]).any()):
+        raise ContentsError("a root is another object than it says")
+    indexes = np.where(known, objects.astype(np.int64), NO_OBJECT).tolist()
+    return tuple(Root(kind, place, index, label) for (kind, place, label), index in zip(roots, indexes, strict=True))
 
 
-def _parse_all(value: records.Value, what: str, limit: int, parse: Callable[[Any], Any]) -> Sequence[Any]:
-    return [parse(item) for item in records.parse_list(value, what, limit)]
+def absent_column(name: str, object_count: int) -> Column:
+    """Give a column that a file of an older heapscope does not have. Raises ContentsError."""
+    if name in _ALWAYS_THERE:
+        raise ContentsError(f"its section {name} is missing")
+    return np.zeros(object_count, dtype=COLUMN_TYPES[name])
 
 
-def _column(name: str, raw: bytes) -> npt.NDArray[Any]:
-    dtype = COLUMN_TYPES[name]
-    if len(raw) % dtype.itemsize:
-        raise ContentsError(f"its column {name} is cut off")
-    return np.frombuffer(raw, dtype=dtype)
+def check_counts(counts: Mapping[str, int]) -> None:
+    """Check how many values the columns have, by name. Raises ContentsError."""
+    object_count = counts.get("address", 0)
+    for name, count in counts.items():
+        if name == "reference_offsets":
+            count -= 1  # noqa: PLW2901 - one bound more than objects
+        if name != "reference_targets" and count != object_count:
+            raise ContentsError("its columns differ in length")
+    if object_count > MAX_OBJECTS:
+        raise ContentsError("it has too many objects")
 
 
-def _check_columns(columns: Mapping[str, npt.NDArray[Any]], type_count: int) -> None:
-    """Check what every algorithm over a snapshot relies on. Raises ContentsError."""
-    offsets, targets = columns["reference_offsets"], columns["reference_targets"]
-    object_count = columns["address"].size
-    per_object = [column for name, column in columns.items() if not name.startswith("reference_")]
-    if object_count > MAX_OBJECTS or any(column.size != object_count for column in per_object):
-        raise ContentsError("its columns differ in length")
-    if offsets.size != object_count + 1 or offsets[0] != 0 or offsets[-1] != targets.size:
-        raise ContentsError("its reference offsets do not fit its references")
-    if bool((offsets[1:] < offsets[:-1]).any()):
-        raise ContentsError("its reference offsets are not ascending")
-    if targets.size and int(targets.max()) >= object_count:
+def check_column(name: str, column: Column, *, object_count: int, reference_count: int, type_count: int) -> None:
+    """Check what every algorithm relies on. Raises ContentsError."""
+    if name == "reference_offsets":
+        if column[0] != 0 or column[-1] != reference_count:
+            raise ContentsError("its reference offsets do not fit its references")
+        if bool((column[1:] < column[:-1]).any()):
+            raise ContentsError("its reference offsets are not ascending")
+    elif name == "reference_targets" and column.size and int(column.max()) >= object_count:
         raise ContentsError("a reference leads nowhere")
-    if object_count and int(columns["type_index"].max()) >= type_count:
+    elif name == "type_index" and column.size and int(column.max()) >= type_count:
         raise ContentsError("an object has no type")
-    for name in ("shallow", "allocated"):
-        if float(columns[name].sum(dtype=np.float64)) > records.MAX_BYTES:
-            raise ContentsError(f"its {name} sizes are absurd")
+    elif name in ("shallow", "allocated") and float(column.sum(dtype=np.float64)) > records.MAX_BYTES:
+        raise ContentsError(f"its {name} sizes are absurd")
+    elif name == "address":
+        in_order = np.sort(column)
+        if bool((in_order[1:] == in_order[:-1]).any()):
+            raise ContentsError("two objects have the same address")
+
+
+def check_type_table(table: TypeTable, object_count: int) -> None:
+    """Check the sums per type. Raises ContentsError."""
+    if any(column.size != len(table.types) for column in table.columns):
+        raise ContentsError("its sums per type are not one per type")
+    for column, limit in zip(table.columns, (object_count, records.MAX_BYTES, records.MAX_BYTES), strict=True):
+        if float(column.sum(dtype=np.float64)) > limit:
+            raise ContentsError("its sums per type are absurd")
+    if int(table.count.sum()) != object_count:
+        raise ContentsError("its sums per type do not add up to its objects")
+
+
+def check_same_sums(stated: TypeTable, computed: TypeTable) -> None:
+    """Check that the sums per type are those of the columns. Raises ContentsError."""
+    for left, right in zip(stated.columns, computed.columns, strict=True):
+        if not np.array_equal(left, right):
+            raise ContentsError("its sums per type are not those of its objects")

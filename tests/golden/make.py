@@ -10,6 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from heapscope.snapshot.file import save_snapshot
 from heapscope.snapshot.layout import FORMAT_VERSION
 from heapscope.snapshot.model import COLUMN_TYPES, Snapshot, SnapshotMeta
@@ -42,11 +44,13 @@ def golden_heap() -> Heap:
     heap = Heap()
     item_type = heap.type("shop.Item", own_names=["__init__"], own_kinds=["function"], file="shop.py", line=7)
     heap.type("builtins.list", is_heap=False, own_names=None, own_kinds=None, tp_flags=1 << 25)
-    heap.type("odd.\\udc80name", has_slots=True, subclasses=3, shared_keys_bytes=96)
+    heap.type("odd.\\udc80name", has_slots=True, shared_keys_bytes=96)
+    heap.type("shop.Sold", bases=[item_type], mro=[item_type])
     items = [heap.object("shop.Item", size=88 + 8 * number, flags=Flag.TRACKED) for number in range(5)]
     holder = heap.object("builtins.list", size=128, flags=Flag.TRACKED | Flag.FROZEN, length=5).refers_to(*items)
     items[0].refers_to(items[1], items[1], 0xDEAD_BEE0)
     items[4].refers_to(holder)
+    heap.object("builtins.str", size=53, length=4, fingerprint=0xFEDC_BA98_7654_3210)
     heap.object("odd.\\udc80name", size=56, flags=Flag.OPAQUE | DictState.UNKNOWN << Flag.DICT_STATE_SHIFT)
     states = {DictState.VALUES: [4, 400, 416], DictState.SPLIT: [1, 160, 176]}
     attributes = {"price": 5, "caf\u00e9": 1}
@@ -68,24 +72,50 @@ def rows_of(snapshot: Snapshot) -> dict[str, Any]:
     return plain
 
 
+def golden_snapshot() -> Snapshot:
+    """Return the golden heap as a snapshot in which some objects have the same fingerprint."""
+    snapshot = golden_heap().snapshot()
+    fingerprint = np.arange(snapshot.object_count, dtype=np.uint64) % np.uint64(3) * np.uint64(0x5555_5555_0000_1111)
+    return dataclasses.replace(snapshot, meta=META, fingerprint=fingerprint)
+
+
+def saved_rows_of(snapshot: Snapshot) -> dict[str, Any]:
+    """Return what a file keeps of a snapshot: of fingerprints, a number in the order of their first appearance."""
+    rows = rows_of(snapshot)
+    numbers = {0: 0}
+    rows["fingerprint"] = [numbers.setdefault(value, len(numbers)) for value in rows["fingerprint"]]
+    return rows
+
+
 def wire_bytes() -> bytes:
-    """Return the golden heap as a clone sends it."""
-    return b"".join(
-        encode_frame(kind, payload, sequence) for sequence, (kind, payload) in enumerate(golden_heap().frames())
-    )
+    """Return the golden heap as a clone sends it: some objects as columns, the others packed."""
+    frames = golden_heap().frames(packed_from=3)
+    return b"".join(encode_frame(kind, payload, sequence) for sequence, (kind, payload) in enumerate(frames))
+
+
+def wire_rows() -> dict[str, Any]:
+    """Return what the golden wire bytes say: the same as the golden heap, and nothing about the capture."""
+    rows = rows_of(golden_heap().snapshot(SnapshotMeta()))
+    del rows["meta"]
+    return rows
+
+
+def write_rows(path: Path, rows: dict[str, Any]) -> None:
+    """Write rows as text that shows well in a difference."""
+    path.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n", encoding="ascii")
 
 
 def main() -> None:
     """Write the files that are not there yet."""
     base = FOLDER / f"snapshot-v{FORMAT_VERSION}"
-    snapshot = dataclasses.replace(golden_heap().snapshot(), meta=META)
+    snapshot = golden_snapshot()
     if not base.with_suffix(".heapscope").exists():
         save_snapshot(snapshot, base.with_suffix(".heapscope"))
-        text = json.dumps(rows_of(snapshot), indent=1, sort_keys=True)
-        base.with_suffix(".json").write_text(text + "\n", encoding="ascii")
+        write_rows(base.with_suffix(".json"), saved_rows_of(snapshot))
     wire = FOLDER / f"capture-v{PROTOCOL_VERSION}.wire"
     if not wire.exists():
         wire.write_bytes(wire_bytes())
+        write_rows(wire.with_suffix(".json"), wire_rows())
 
 
 if __name__ == "__main__":

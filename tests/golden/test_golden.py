@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from heapscope.snapshot.builder import SnapshotBuilder
-from heapscope.snapshot.file import load_snapshot
+from heapscope.snapshot.file import load_snapshot, save_snapshot
 from heapscope.snapshot.layout import FORMAT_VERSION
-from heapscope.snapshot.model import SnapshotMeta
-from heapscope.wire.frames import FrameReader
+from heapscope.snapshot.model import COLUMN_TYPES, SnapshotMeta
+from heapscope.wire.frames import FrameError, FrameReader
 from heapscope.wire.protocol import PROTOCOL_VERSION
-from tests.golden.make import FOLDER, rows_of, wire_bytes
+from tests.golden import reader_v2
+from tests.golden.make import FOLDER, golden_snapshot, rows_of, wire_bytes
 
 SNAPSHOTS = sorted(FOLDER.glob("snapshot-v*.heapscope"))
 WIRE = FOLDER / f"capture-v{PROTOCOL_VERSION}.wire"
@@ -48,19 +49,37 @@ def test_a_golden_snapshot_loads_with_the_same_rows(path: Path) -> None:
     assert only_known(rows_of(load_snapshot(path)), expected) == expected
 
 
+def test_a_file_of_this_version_is_readable_by_the_reader_that_came_with_it(tmp_path: Path) -> None:
+    """Not only the golden one: a newer heapscope may add sections, but not change what version 2 says."""
+    path = tmp_path / "new.heapscope"
+    save_snapshot(golden_snapshot(), path)
+    for data in (path.read_bytes(), (FOLDER / "snapshot-v2.heapscope").read_bytes()):
+        found, expected = reader_v2.read(data), expected_rows(2)
+        assert {name: found[name].tolist() for name in COLUMN_TYPES} == {name: expected[name] for name in COLUMN_TYPES}
+        assert [record["name"] for record in found["types"]] == [record["name"] for record in expected["types"]]
+        assert found["meta"]["command"] == expected["meta"]["command"]
+        assert int(found["type_shallow"].sum()) == sum(expected["shallow"])
+        assert found["root_objects"].tolist() == [root["object_index"] % (1 << 32) for root in expected["roots"]]
+
+
 def test_the_wire_bytes_are_the_golden_ones() -> None:
     """A change here needs a new PROTOCOL_VERSION."""
     assert wire_bytes() == WIRE.read_bytes()
 
 
-def test_golden_wire_bytes_build_the_golden_snapshot() -> None:
+def test_golden_wire_bytes_build_the_golden_rows() -> None:
     """The reading side agrees, byte by byte as they may come."""
     reader, builder = FrameReader(), SnapshotBuilder()
     for byte in WIRE.read_bytes():
         for kind, payload in reader.feed(bytes((byte,))):
             builder.feed(kind, payload)
     reader.close()
-    expected = expected_rows(FORMAT_VERSION)
-    found = rows_of(builder.build(SnapshotMeta()))
-    del expected["meta"], found["meta"]
-    assert only_known(found, expected) == expected
+    expected = json.loads(WIRE.with_suffix(".json").read_text(encoding="ascii"))
+    assert only_known(rows_of(builder.build(SnapshotMeta())), expected) == expected
+
+
+@pytest.mark.parametrize("path", sorted(set(FOLDER.glob("capture-v*.wire")) - {WIRE}), ids=lambda path: path.stem)
+def test_a_stream_of_another_protocol_version_is_refused(path: Path) -> None:
+    """Both sides come from one installation: nothing is read that may mean something else."""
+    with pytest.raises(FrameError, match="another version"):
+        FrameReader().feed(path.read_bytes())

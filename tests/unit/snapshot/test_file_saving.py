@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from heapscope.errors import SnapshotFileError
-from heapscope.snapshot import file, layout
+from heapscope.snapshot import blocks, file, layout
 from heapscope.snapshot.file import load_snapshot, save_snapshot
 from heapscope.snapshot.model import Snapshot
 from tests.support.heap import Heap
@@ -40,16 +40,18 @@ def assert_same(left: Snapshot, right: Snapshot) -> None:
     assert left.address.tolist() == right.address.tolist()
 
 
-def test_what_compresses_beyond_the_limit_is_stored_raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_compresses_beyond_the_limit_is_padded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A legitimate snapshot is never refused for being regular."""
-    monkeypatch.setattr(layout, "FREE_RAW_SIZE", 1)
-    monkeypatch.setattr(layout, "MAX_EXPANSION", 1)
-    path = tmp_path / "r.heapscope"
     heap = Heap()
     for _ in range(500):
         heap.object()
-    save_snapshot(heap.snapshot(), path)
-    assert load_snapshot(path).object_count == 500
+    save_snapshot(heap.snapshot(), tmp_path / "small.heapscope")
+    monkeypatch.setattr(layout, "FREE_RAW_SIZE", 1)
+    monkeypatch.setattr(layout, "MAX_EXPANSION", 2)
+    with pytest.raises(SnapshotFileError, match="expand to an absurd size"):
+        load_snapshot(tmp_path / "small.heapscope")
+    save_snapshot(heap.snapshot(), tmp_path / "padded.heapscope")
+    assert load_snapshot(tmp_path / "padded.heapscope").object_count == 500
 
 
 def test_an_existing_file_is_kept_unless_overwriting_is_asked_for(saved: Path) -> None:
@@ -66,13 +68,13 @@ def test_an_existing_file_is_kept_unless_overwriting_is_asked_for(saved: Path) -
 def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the first look and the end of writing, another program saved under the same name."""
     path = tmp_path / "x.heapscope"
-    write = file._write
+    write = file.write_snapshot
 
     def write_and_lose(snapshot: Snapshot, stream: Any) -> None:
         write(snapshot, stream)
         path.write_bytes(b"other")
 
-    monkeypatch.setattr(file, "_write", write_and_lose)
+    monkeypatch.setattr(file, "write_snapshot", write_and_lose)
     with pytest.raises(SnapshotFileError, match="exists already"):
         save_snapshot(sample(), path)
     assert path.read_bytes() == b"other"
@@ -102,6 +104,19 @@ def test_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(os, call, fail)
     with pytest.raises(SnapshotFileError, match=os.strerror(number)) as caught:
         save_snapshot(sample(), tmp_path / "f.heapscope")
+    assert caught.value.hint
+    assert os.listdir(tmp_path) == []
+
+
+def test_failure_of_a_thread_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Out of memory while blocks are encoded."""
+
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(blocks, "encode_block", fail)
+    with pytest.raises(SnapshotFileError, match="out of memory") as caught:
+        save_snapshot(sample(), tmp_path / "m.heapscope")
     assert caught.value.hint
     assert os.listdir(tmp_path) == []
 

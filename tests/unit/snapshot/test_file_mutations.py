@@ -1,0 +1,122 @@
+"""Ten thousand damaged files: an error each, and never more memory than a small file may ask for."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import tracemalloc
+import zlib
+from pathlib import Path
+
+import pytest
+
+from heapscope.errors import SnapshotFileError
+from heapscope.snapshot import layout
+from heapscope.snapshot.file import load_snapshot, save_snapshot
+from heapscope.snapshot.layout import BLOCK_ENTRY, Encoding
+from tests.support.snapshot_files import Made, assemble, large_snapshot, taken_apart
+
+MUTATIONS = 10_000
+MEMORY = layout.FREE_RAW_SIZE + (1 << 24)
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> bytes:
+    """A file with something in every section."""
+    save_snapshot(large_snapshot(60, type_count=4), tmp_path / "good")
+    return (tmp_path / "good").read_bytes()
+
+
+def mutate(data: bytes, chance: random.Random) -> bytes:
+    """Damage a file somewhere, somehow."""
+    bad = bytearray(data)
+    place = chance.randrange(len(bad))
+    length = min(chance.choice([1, 1, 1, 2, 4, 8, 64, 1000]), len(bad) - place)
+    kind = chance.randrange(6)
+    if kind == 0:
+        bad[place] ^= 1 << chance.randrange(8)
+    elif kind == 1:
+        bad[place : place + length] = chance.randbytes(length)
+    elif kind == 2:
+        bad[place : place + length] = chance.choice([b"\0", b"\xff", b"\x7f"]) * length
+    elif kind == 3:
+        del bad[place : place + length]
+    elif kind == 4:
+        bad[place:place] = chance.randbytes(length)
+    else:
+        other = chance.randrange(len(bad))
+        bad[place : place + length] = bad[other : other + length]
+    return bytes(bad)
+
+
+def sealed(sections: dict[str, Made], chance: random.Random) -> bytes:
+    """Damage sections and their stated sizes, then make every checksum right: only what they mean can tell."""
+    made = dict(sections)
+    for name in chance.sample(sorted(made), chance.choice([1, 1, 2])):
+        encoding, item_size, raw_size, stored, _ = made[name]
+        if stored:
+            stored = mutate(stored, chance)
+        if chance.random() < 0.3:
+            raw_size = chance.choice([0, 8, raw_size + 8, raw_size * 2, 1 << 22, 1 << 33])
+        if encoding == Encoding.BLOCKS:
+            made[name] = (encoding, item_size, raw_size, *sealed_blocks(stored, raw_size, item_size))
+        else:
+            made[name] = (encoding, item_size, len(stored) if encoding == Encoding.RAW else raw_size, stored, 0)
+            made[name] = (*made[name][:4], zlib.crc32(stored))
+    return assemble(made)
+
+
+def sealed_blocks(stored: bytes, raw_size: int, item_size: int) -> tuple[bytes, int]:
+    """Make the checksums of a column right, as far as its index still describes blocks."""
+    count = -(-(raw_size // item_size) // layout.BLOCK_VALUES)
+    size = min(count * BLOCK_ENTRY.size, len(stored) // BLOCK_ENTRY.size * BLOCK_ENTRY.size)
+    body, index = stored[: len(stored) - size], b""
+    place = 0
+    for fields in BLOCK_ENTRY.iter_unpack(stored[len(stored) - size :]):
+        length = fields[0] if count > 1 else len(body)
+        index += BLOCK_ENTRY.pack(length, zlib.crc32(body[place : place + length]), *fields[2:])
+        place += length
+    return body + index, zlib.crc32(index)
+
+
+@pytest.mark.slow
+def test_damaged_files_are_refused(tmp_path: Path, good: bytes) -> None:
+    """Half of the ten thousand: every one is noticed by a checksum or a size."""
+    chance = random.Random(20)
+    path = tmp_path / "bad"
+    tracemalloc.start()
+    try:
+        for _ in range(MUTATIONS // 2):
+            bad = mutate(good, chance)
+            if bad == good:
+                continue
+            path.write_bytes(bad)
+            with pytest.raises(SnapshotFileError):
+                load_snapshot(path)
+        assert tracemalloc.get_traced_memory()[1] < MEMORY
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.slow
+def test_damaged_files_with_right_checksums_do_no_harm(tmp_path: Path, good: bytes) -> None:
+    """The other half: refused, or a snapshot that agrees with itself; nothing else is raised."""
+    chance = random.Random(21)
+    path = tmp_path / "bad"
+    sections = taken_apart(good)
+    refused = 0
+    tracemalloc.start()
+    try:
+        for _ in range(MUTATIONS // 2):
+            path.write_bytes(sealed(sections, chance))
+            with contextlib.suppress(SnapshotFileError):
+                snapshot = load_snapshot(path)
+                assert int(snapshot.reference_offsets[-1]) == snapshot.reference_count
+                assert not snapshot.reference_count or int(snapshot.reference_targets.max()) < snapshot.object_count
+                assert not snapshot.object_count or int(snapshot.type_index.max()) < len(snapshot.types)
+                continue
+            refused += 1
+        assert tracemalloc.get_traced_memory()[1] < MEMORY
+    finally:
+        tracemalloc.stop()
+    assert MUTATIONS // 4 < refused < MUTATIONS // 2
