@@ -22,7 +22,8 @@ from __future__ import annotations
 import contextlib
 import struct
 
-from heapscope.inject.memory import read_memory, write_memory
+from heapscope.inject.memory import write_memory
+from heapscope.target.memory import read_memory
 
 _CONDITIONS = (32, 120)
 _MUTEXES = (80, 168)

@@ -18,9 +18,10 @@ from typing import Self
 
 from heapscope.errors import UnsupportedTarget
 from heapscope.inject.arch import current_arch
-from heapscope.inject.memory import read_memory, write_memory
+from heapscope.inject.memory import write_memory
 from heapscope.inject.ptrace import Tracee
 from heapscope.target.maps import Mapping
+from heapscope.target.memory import read_memory
 
 _PROT_READ, _PROT_WRITE, _PROT_EXEC = 1, 2, 4
 _MAP_PRIVATE_ANONYMOUS = 0x22

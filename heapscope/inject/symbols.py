@@ -1,44 +1,45 @@
-"""Where the functions are that the stub calls: dynamic symbols, read from the memory of the running process.
+"""Where the functions are that the stub calls.
 
-Never opens a file: the mapped image is what runs, whatever happened to the file, the mount namespace or its permissions.
+Never opens a file, and calls nothing: heapscope.target.symbols reads the images of the running process.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Sequence
 
 from heapscope.errors import UnsupportedTarget
-from heapscope.inject.block import FUNCTIONS, OPTIONAL_FUNCTIONS
-from heapscope.inject.memory import read_memory
-from heapscope.target.elf import ElfError, Symbol, SymbolTable, load_bias, read_layout
-from heapscope.target.maps import Mapping, mappings_by_file
+from heapscope.inject.block import FREE_THREADED_FUNCTIONS, FUNCTIONS, OPTIONAL_FUNCTIONS
+from heapscope.target.maps import Mapping
+from heapscope.target.memory import read_memory
+from heapscope.target.runtime import FREE_THREADED_HEAD, is_free_threaded_state
+from heapscope.target.symbols import RUNTIME, find_symbols
 
-RUNTIME = "_PyRuntime"
 _ALIASES = {"Py_IsFinalizing": "_Py_IsFinalizing"}
 _WANTED = (*FUNCTIONS, *_ALIASES, RUNTIME)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ResolvedSymbols:
-    """Addresses in the target. ``runtime`` is the address range of the interpreter's global state."""
+    """Addresses in the target. ``runtime`` is the address range of the interpreter's global state.
+
+    ``functions`` hold those that stop and start all threads in a free-threaded build only.
+    """
 
     functions: dict[str, int]
     runtime: range
+    is_free_threaded: bool = False
 
 
 def resolve_symbols(pid: int, mappings: Sequence[Mapping]) -> ResolvedSymbols:
     """Find every function that the stub needs.
 
     Raises:
-        UnsupportedTarget: one is missing: no CPython 3.8 or newer, or one that hides its API.
+        UnsupportedTarget: one is missing: no CPython 3.8 or newer, or one that hides its API, or a free-threaded one whose
+            threads cannot be stopped.
     """
-    found: dict[str, tuple[int, int]] = {}
-    for group in _by_likelihood(mappings_by_file(mappings).values()):
-        for name, (address, size) in _symbols_of_image(pid, group).items():
-            found.setdefault(_ALIASES.get(name, name), (address, size))
-        if all(name in found for name in (*FUNCTIONS, RUNTIME)):
-            break
+    exported = find_symbols(pid, mappings, _WANTED, is_enough=_has_all)
+    found = {_ALIASES.get(name, name): symbol for name, symbol in exported.items()}
     missing = [name for name in (*FUNCTIONS, RUNTIME) if name not in found and name not in OPTIONAL_FUNCTIONS]
     if missing:
         raise UnsupportedTarget(
@@ -46,25 +47,19 @@ def resolve_symbols(pid: int, mappings: Sequence[Mapping]) -> ResolvedSymbols:
             hint=f"heapscope doctor {pid}",
         )
     start, size = found[RUNTIME]
-    return ResolvedSymbols({name: found[name][0] for name in FUNCTIONS if name in found}, range(start, start + size))
+    functions = {name: found[name][0] for name in FUNCTIONS if name in found}
+    is_free_threaded = is_free_threaded_state(read_memory(pid, start, FREE_THREADED_HEAD))
+    for name in FREE_THREADED_FUNCTIONS:
+        if not is_free_threaded:
+            functions.pop(name, None)
+        elif name not in functions:
+            raise UnsupportedTarget(
+                f"process {pid} runs a free-threaded build that does not export {name}: its threads cannot be stopped together",
+                hint="run the service on free-threaded Python 3.14 or newer, or on the ordinary build",
+            )
+    return ResolvedSymbols(functions, range(start, start + size), is_free_threaded)
 
 
-def _by_likelihood(groups: Iterable[list[Mapping]]) -> list[list[Mapping]]:
-    """Python and libc first; any other file may still hold a statically linked interpreter."""
-    images = [group for group in groups if any(mapping.is_executable for mapping in group)]
-    return sorted(images, key=lambda group: 0 if "python" in group[0].path.rpartition("/")[2] else 1)
-
-
-def _symbols_of_image(pid: int, group: Sequence[Mapping]) -> dict[str, Symbol]:
-    header = next((mapping for mapping in group if mapping.offset == 0 and mapping.is_readable), None)
-    if header is None:
-        return {}
-    try:
-        layout = read_layout(lambda offset, size: read_memory(pid, header.start + offset, size))
-        bias = load_bias(layout.segments, group)
-        if bias is None:
-            return {}
-        table = SymbolTable(layout, lambda address, size: read_memory(pid, address + bias, size), bias=bias)
-        return {name: Symbol(symbol.value + bias, symbol.size) for name, symbol in table.find(_WANTED).items()}
-    except (ElfError, OSError):
-        return {}  # a file that is no ELF image, or is half mapped: the symbols are elsewhere
+def _has_all(names: Container[str]) -> bool:
+    other_names = {old: new for new, old in _ALIASES.items()}
+    return all(name in names or other_names.get(name) in names for name in (*FUNCTIONS, RUNTIME))
