@@ -7,6 +7,7 @@ No module below this one exists: it imports nothing of heapscope.
     ├── TargetGone                      4   target missing, ambiguous, or gone
     ├── UnsupportedTarget               5   not a CPython that we can look into
     ├── PermissionRefused               6   the kernel or a policy refuses
+    ├── CloneForbidden                  6   a filter in the target refuses the clone, whichever way in
     ├── CaptureInconsistent             7   the stream contradicts itself, also after retries
     ├── BudgetExceeded                  8   pause, time or memory budget is used up
     ├── SnapshotFileError               9   a snapshot file cannot be read or written
@@ -67,6 +68,12 @@ class UnsupportedTarget(HeapscopeError):
 
 class PermissionRefused(HeapscopeError):
     """The kernel, a security module or a policy refuses access to the target."""
+
+    exit_code = ExitCode.PERMISSION
+
+
+class CloneForbidden(HeapscopeError):
+    """The target itself may not be cloned; unlike PermissionRefused, no other way in helps."""
 
     exit_code = ExitCode.PERMISSION
 

@@ -18,12 +18,15 @@ from heapscope.errors import (
 )
 from heapscope.target.access import Access, HostFacts
 from heapscope.target.headroom import Headroom
+from heapscope.target.limits import Resource
 from heapscope.target.process import ProcessFacts
 from heapscope.target.runtime import OLDEST_VERSION, Runtime
 from heapscope.units import clean_text, format_bytes
 
 OLDEST_KERNEL = (4, 14)  # smaps_rollup; container seccomp profiles allow tracing since 4.8
 SUPPORTED_MACHINES = {"x86_64": 62}
+HEAD_ROOM_CODES = frozenset({"memory", "tasks"})
+"""Obstacles that are estimates: --ignore-head-room passes them over, and leaves it to the kernel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Evidence:
     command: tuple[str, ...] = ()
     environment_disables_remote_debug: bool = False
     headroom: Headroom | None = None
+    tasks: Headroom | None = None
     container: str | None = None
 
 
@@ -136,9 +140,10 @@ def _judge_runtime(evidence: Evidence) -> list[Obstacle]:
         return [
             _unsupported("too-old", f"{name} runs Python {shown}; 3.8 is the oldest supported", "update its Python")
         ]
-    if runtime.free_threaded:
-        text = f"{name} runs a free-threaded build, which this version cannot look into"
-        return [_unsupported("free-threaded", text, "run the service on the ordinary build of the same version")]
+    if runtime.free_threaded and not runtime.can_stop_threads:
+        text = f"{name} runs a free-threaded build that does not export what stops all its threads (3.14 and newer do)"
+        hint = "run the service on free-threaded Python 3.14 or newer, or on the ordinary build of the same version"
+        return [_unsupported("free-threaded", text, hint)]
     if runtime.machine not in SUPPORTED_MACHINES.values():
         return [_unsupported("machine", f"{name} is not an x86-64 program", "no command removes this")]
     return []
@@ -221,15 +226,50 @@ def _judge_state(evidence: Evidence) -> list[Obstacle]:
 
 
 def _judge_headroom(evidence: Evidence) -> list[Obstacle]:
-    room = evidence.headroom
-    if room is None or room.is_enough or evidence.runtime is None:
+    if evidence.runtime is None:
         return []
+    pid = evidence.process.pid
+    rooms = [room for room in (evidence.headroom, evidence.tasks) if room is not None and not room.is_enough]
+    return [_SHORTAGES[room.resource](pid, room) for room in rooms]
+
+
+def _short_of_memory(pid: int, room: Headroom) -> Obstacle:
+    parts = room.parts_text()
     message = (
-        f"a capture of process {evidence.process.pid} may need {format_bytes(room.needed)} more memory,"
+        f"a capture of process {pid} may need {format_bytes(room.needed)} more memory{f' ({parts})' if parts else ''},"
         f" but {clean_text(room.limited_by)} leaves {format_bytes(room.available)}"
     )
-    hint = f"heapscope attach {evidence.process.pid} --ignore-head-room  # the clone is killed first if memory runs out"
-    return [Obstacle("memory", message, hint, ExitCode.BUDGET)]
+    hint = f"heapscope attach {pid} --ignore-head-room  # the clone is ended before memory runs out"
+    if room.limit is not None and room.limit.kills_all:
+        # With memory.oom.group, or the killer off, the clone does not die alone: what the watch misses harms the target.
+        hint = f"{clean_text(room.limit.remedy)}  # this group is killed or hangs as a whole when it is full"
+    return Obstacle("memory", message, hint, ExitCode.BUDGET)
+
+
+def _short_of_commit(pid: int, room: Headroom) -> Obstacle:
+    message = (
+        f"a clone of process {pid} is charged {format_bytes(room.needed)}, all the memory that it may write,"
+        f" but {room.limited_by} leaves {format_bytes(room.available)}"
+    )
+    hint = "sudo sysctl vm.overcommit_memory=0  # or more swap: the charge is a promise, hardly any of it is used"
+    return Obstacle("memory", message, hint, ExitCode.BUDGET)
+
+
+def _short_of_tasks(pid: int, room: Headroom) -> Obstacle:
+    message = (
+        f"a clone of process {pid} is one process more, but {clean_text(room.limited_by)} leaves {room.available};"
+        f" {room.needed} are asked for, as the target may want to start some too"
+    )
+    remedy = room.limit.remedy if room.limit else ""
+    hint = f"{clean_text(remedy)}  # or --ignore-head-room"
+    return Obstacle("tasks", message, hint, ExitCode.BUDGET)
+
+
+_SHORTAGES = {
+    Resource.MEMORY: _short_of_memory,
+    Resource.COMMIT: _short_of_commit,
+    Resource.TASKS: _short_of_tasks,
+}
 
 
 def _judge_remote_debug(evidence: Evidence) -> list[Obstacle]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from heapscope.errors import BudgetExceeded, ExitCode, PermissionRefused, TargetGone, UnsupportedTarget
 from heapscope.target.access import Access, parse_kernel
-from heapscope.target.headroom import Headroom, needed_bytes
-from heapscope.target.obstacles import Evidence, error_of, judge
+from heapscope.target.headroom import Headroom
+from heapscope.target.limits import Limit, Resource
+from heapscope.target.obstacles import HEAD_ROOM_CODES, Evidence, error_of, judge
 from heapscope.target.runtime import Runtime
 from tests.support.fakes import evidence
 
@@ -43,6 +46,8 @@ CASES = [
     ("traced", 6, evidence(process={"tracer_pid": 77, "state": "t"}, tracer_name="gdb")),
     ("stopped", 6, evidence(process={"state": "T"})),
     ("memory", 8, evidence(headroom=Headroom(200 << 20, 100 << 20, "the memory of the host"))),
+    ("memory", 8, evidence(headroom=Headroom(9, 8, "x", limit=Limit(Resource.COMMIT, "x", 8, 9)))),
+    ("tasks", 8, evidence(tasks=Headroom(4, 1, "pids.max", limit=Limit(Resource.TASKS, "pids.max", 1, 9, "echo max")))),
 ]
 
 
@@ -58,6 +63,11 @@ def test_an_obstacle_comes_first_with_its_code_and_a_remedy(code: str, exit_code
 def test_a_healthy_target_has_no_obstacle() -> None:
     """Nothing is made up."""
     assert judge(evidence()) == []
+
+
+def test_a_free_threaded_build_that_can_be_stopped_is_no_obstacle() -> None:
+    """From 3.14 on."""
+    assert judge(evidence(runtime={"free_threaded": True, "can_stop_threads": True})) == []
 
 
 def test_the_tracer_is_named() -> None:
@@ -92,10 +102,26 @@ def test_obstacles_become_the_error_of_their_exit_code() -> None:
         assert isinstance(error, classes.get(exit_code, Exception))
 
 
-def test_the_worst_case_is_more_than_the_private_memory() -> None:
-    """All of it may be un-shared, and the walker needs some for itself."""
-    assert needed_bytes(1 << 30) > 1 << 30
-    assert needed_bytes(0) > 0
+def test_a_shortage_says_the_parts_and_the_way_round() -> None:
+    """Figures of each larger part; a group that dies as a whole gets no advice to ignore it."""
+    parts = {"walker": 150 << 20, "page tables": 5 << 20, "swapped memory": 3}
+    limit = Limit(
+        Resource.MEMORY, "memory.max of control group /a\x1b", 0, 1, remedy="echo max | sudo tee F", kills_all=True
+    )
+    room = Headroom(155 << 20, 100 << 20, limit.name, parts)
+    plain = judge(evidence(headroom=room))[0]
+    assert "155M more memory (walker 150M, page tables 5.00M)" in plain.message
+    assert "/a\\x1b leaves 100M" in plain.message
+    assert "--ignore-head-room" in plain.hint
+    deadly = judge(evidence(headroom=replace(room, limit=limit)))[0]
+    assert deadly.hint.startswith("echo max | sudo tee F")
+    assert "--ignore-head-room" not in deadly.hint
+
+
+def test_only_estimates_can_be_ignored() -> None:
+    """The option passes over exactly what is judged from head-room."""
+    short = {code for code, exit_code, _ in CASES if exit_code == ExitCode.BUDGET}
+    assert short == HEAD_ROOM_CODES
 
 
 def test_odd_kernel_releases_do_not_crash() -> None:

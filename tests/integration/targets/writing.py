@@ -1,0 +1,45 @@
+"""Writes one byte into each page of a buffer, again and again, about 100 MB of pages a second; ``huge`` asks for huge pages.
+
+Arguments: ``MEGABYTES [huge]``; with huge, one byte in each 2 MB. It tells how often it has been through.
+"""
+
+import mmap
+import sys
+import time
+
+import probe
+
+SIZE = int(sys.argv[1]) << 20
+HUGE = sys.argv[2:] == ["huge"]
+HUGE_PAGE = 1 << 21
+STEP = HUGE_PAGE if HUGE else 4096
+
+if HUGE:
+    whole = mmap.mmap(-1, SIZE + HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    whole.madvise(getattr(mmap, "MADV_HUGEPAGE", 14))
+    whole.write(b"x" * len(whole))
+    BUFFER = memoryview(whole)
+else:
+    BUFFER = memoryview(bytearray(b"x" * SIZE))
+
+ROUNDS = [0]
+
+
+def extra():
+    """Tell how often every page has been written."""
+    return {"rounds": ROUNDS[0]}
+
+
+def write_once():
+    """Go through the buffer, a megabyte at a time."""
+    for position in range(0, SIZE, STEP):
+        BUFFER[position] = ROUNDS[0] % 251
+        if position % (1 << 20) == 0:
+            time.sleep(0.01)
+    ROUNDS[0] += 1
+
+
+probe.make_markers()
+probe.start(extra)
+while True:
+    write_once()
