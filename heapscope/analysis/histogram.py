@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from heapscope.analysis.retained import RetainedByType
 from heapscope.graph.recursive import recursive_sizes_of_groups
 from heapscope.snapshot.model import Snapshot, U32Array, U64Array
 
@@ -19,6 +20,7 @@ class HistogramRow:
     """All objects whose types share one name. Sizes in bytes, share 0...1 of the heap's requested bytes.
 
     ``type_index`` is that of the type object with the most instances, ``type_count`` the number of type objects.
+    ``retained_bytes`` is what would be freed with all of them; a lower bound where ``is_retained_exact`` is False.
     """
 
     type_name: str
@@ -30,6 +32,7 @@ class HistogramRow:
     share: float
     type_count: int = 1
     retained_bytes: int | None = None
+    is_retained_exact: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -82,6 +85,27 @@ def build_histogram(
     ]
     rows.sort(key=lambda row: (-row.shallow_bytes, -row.count, row.type_name))
     return Histogram(tuple(rows), snapshot.object_count, heap_bytes, snapshot.allocated_bytes)
+
+
+def add_retained(histogram: Histogram, retained: RetainedByType) -> Histogram:
+    """Return the histogram with the retained sizes of the same snapshot; rows keep their order.
+
+    O(types). Raises KeyError if a row has no size: the two are of different snapshots.
+    """
+    number_of = {name: number for number, name in enumerate(retained.names.names)}
+    numbers = [number_of[row.type_name] for row in histogram.rows]
+    return dataclasses.replace(
+        histogram,
+        rows=tuple(
+            dataclasses.replace(
+                row,
+                retained_bytes=int(retained.sizes[number]),
+                # What one object retains is known from the tree: its lower bound is the figure itself.
+                is_retained_exact=bool(retained.is_exact[number]) or row.count == 1,
+            )
+            for row, number in zip(histogram.rows, numbers, strict=True)
+        ),
+    )
 
 
 def _sum_by(group: U32Array, values: U64Array, group_count: int) -> U64Array:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from heapscope.analysis.diff import diff_histograms
-from heapscope.analysis.histogram import Histogram, build_histogram
+from heapscope.analysis.dominators import build_dominator_tree
+from heapscope.analysis.histogram import Histogram, add_retained, build_histogram
+from heapscope.analysis.retained import retained_by_type
 from heapscope.errors import Cancelled
 from tests.support.heap import Heap
 
@@ -97,3 +99,47 @@ def test_recursive_deltas_need_both_sides() -> None:
     base = build_histogram(cache_heap(1).snapshot(), recursive=False)
     deltas = diff_histograms(base, build_histogram(cache_heap(2).snapshot()))
     assert {delta.recursive_delta for delta in deltas} == {None}
+
+
+def held_heap() -> Heap:
+    """A module with a cache of boxes, two of which share a string.
+
+    module ──► Cache ──► Box(1) ──► Text(1)
+                 │  └──► Box(2) ──► Text(2) ◄── Box(3) ◄── Cache
+                 └─────► Alone
+    """
+    heap = Heap()
+    module, cache = heap.object("builtins.module", size=70), heap.object("m.Cache", size=100)
+    module.refers_to(cache)
+    heap.root(module, label="m")
+    texts = [heap.object("m.Text", size=1_000), heap.object("m.Text", size=1_000)]
+    for text in (texts[0], texts[1], texts[1]):
+        cache.refers_to(heap.object("m.Box", size=10).refers_to(text))
+    cache.refers_to(heap.object("m.Alone", size=5))
+    return heap
+
+
+def test_retained_sizes_are_added_by_name_and_say_whether_they_are_exact() -> None:
+    """The lower bound misses what two boxes hold together; one object has no lower bound but its own size."""
+    snapshot = held_heap().snapshot()
+    tree = build_dominator_tree(snapshot)
+    plain = build_histogram(snapshot, recursive=False)
+    exact = {row.type_name: row for row in add_retained(plain, retained_by_type(tree)).rows}
+    assert {name: row.retained_bytes for name, row in exact.items()} == {
+        "builtins.module": 70 + 100 + 30 + 2_000 + 5,
+        "m.Cache": 100 + 30 + 2_000 + 5,
+        "m.Box": 30 + 2_000,
+        "m.Text": 2_000,
+        "m.Alone": 5,
+    }
+    assert all(row.is_retained_exact for row in exact.values())
+    bounds = {row.type_name: row for row in add_retained(plain, retained_by_type(tree, exact=[])).rows}
+    assert bounds["m.Box"].retained_bytes == 30 + 1_000
+    assert {name for name, row in bounds.items() if not row.is_retained_exact} == {"m.Box", "m.Text"}
+
+
+def test_retained_sizes_of_another_snapshot_are_refused() -> None:
+    """A missing name must not become a zero."""
+    tree = build_dominator_tree(cache_heap(1).snapshot())
+    with pytest.raises(KeyError):
+        add_retained(build_histogram(held_heap().snapshot(), recursive=False), retained_by_type(tree))
