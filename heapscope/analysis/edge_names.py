@@ -11,6 +11,7 @@ Never guesses: "" where a name is not known. Does no I/O.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -19,9 +20,11 @@ import numpy as np
 from heapscope.snapshot.model import Snapshot, U32Array
 from heapscope.wire.protocol import DictState, Flag
 
+MAX_NAMED_STEPS = 1 << 12
 MAX_SEARCHED = 1 << 20  # references of one object that are looked through for the position of a target
 _DICT, _MODULE = "builtins.dict", "builtins.module"
 _WITH_DICT = frozenset({DictState.SPLIT, DictState.MATERIALISED, DictState.COMBINED})
+_POSITION = re.compile(r"\[\d+\]")
 _SEQUENCES = frozenset({"builtins.list", "builtins.tuple"})
 
 
@@ -49,11 +52,23 @@ class EdgeNames:
             return "" if place < 0 else f"[{place}]"
         return self._attribute(holder, target)
 
-    def along(self, objects: Sequence[int]) -> list[str]:
-        """Name the references along a way, one per object; the first, to which none leads, has no name."""
-        pairs = itertools.pairwise(objects)
+    def along(self, objects: Sequence[int], is_shared: Sequence[bool] | None = None) -> list[str]:
+        """Name the references along a way, one per object; the first, to which none leads, has no name.
+
+        Where a step is not ``is_shared`` the way is an example of several, and a position in it says nothing: "[]".
+        Ways of absurd length stay without names.
+        """
+        if len(objects) > MAX_NAMED_STEPS:
+            return [""] * len(objects)
         befores = [None, *objects]
-        return ["", *(self.name(holder, held, befores[place]) for place, (holder, held) in enumerate(pairs))]
+        pairs = enumerate(itertools.pairwise(objects))
+        names = ["", *(self.name(holder, held, befores[place]) for place, (holder, held) in pairs)]
+        if is_shared is None:
+            return names[: len(objects)]
+        return [
+            name if shared or not _POSITION.fullmatch(name) else "[]"
+            for name, shared in zip(names, is_shared, strict=False)
+        ]
 
     def is_namespace(self, holder: int, target: int) -> bool:
         """Whether ``target`` is the dict in which ``holder`` keeps its attributes: a path may leave that step out."""
@@ -80,9 +95,9 @@ class EdgeNames:
 
     def _key(self, holder: int, target: int, *, is_namespace: bool) -> str:
         count = int(self._snapshot.length[holder])
-        if count < 0:
-            return ""
         references = self._references(holder)
+        if count < 0 or references.size < min(2 * count, MAX_SEARCHED):  # not the keys, then the values
+            return ""
         place = self._place(holder, target, start=count)
         if place < 0:
             return "key" if self._place(holder, target) >= 0 else ""

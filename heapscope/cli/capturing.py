@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from heapscope.cli.options import CaptureChoice
 from heapscope.cli.talk import ProgressLine, Talk
 
 if TYPE_CHECKING:  # numpy costs 100 ms
@@ -42,11 +43,17 @@ def cancel_on_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def capture_options_of(*, via: str, timeout: float, ignore_head_room: bool) -> CaptureOptions:
+def capture_options_of(choice: CaptureChoice) -> CaptureOptions:
     """Collect the capture options."""
     from heapscope.service.capture import CaptureOptions  # noqa: PLC0415 - only commands that capture need it
 
-    return CaptureOptions(via=via, timeout_s=timeout, ignore_head_room=ignore_head_room)
+    return CaptureOptions(
+        via=choice.via,
+        collector=choice.collector,
+        timeout_s=choice.timeout,
+        ignore_head_room=choice.ignore_head_room,
+        memory_budget=choice.memory_budget,
+    )
 
 
 def open_with_progress(source: str, options: CaptureOptions, talk: Talk) -> Snapshot:

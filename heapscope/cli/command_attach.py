@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from heapscope.cli.capturing import capture_options_of, open_with_progress
-from heapscope.cli.options import capture_options
+from heapscope.cli.options import CaptureChoice, capture_options
 from heapscope.cli.output import OutputOptions, write_text
 from heapscope.cli.summary import has_terminal, summary_text
 from heapscope.cli.talk import Talk
@@ -19,6 +19,9 @@ from heapscope.errors import ExitCode, UsageError
 if TYPE_CHECKING:  # numpy costs 100 ms
     from heapscope.service.capture import CaptureOptions
     from heapscope.snapshot.model import Snapshot
+
+
+_DEFAULT_CAPTURE = CaptureChoice()
 
 
 @click.command("attach", short_help="Open the terminal UI on a running process.")
@@ -37,9 +40,7 @@ def command(
     demo_python: str | None = None,
     baseline: str | None = None,
     headless: bool = False,
-    via: str = "auto",
-    timeout: float = 60.0,
-    ignore_head_room: bool = False,
+    capture: CaptureChoice = _DEFAULT_CAPTURE,
 ) -> int:
     """Open the terminal UI on PID; without PID, choose one first.
 
@@ -56,7 +57,7 @@ def command(
         from heapscope.service.sources import parse_pid  # noqa: PLC0415 - only when a capture follows
 
         number = parse_pid(pid)
-    options = capture_options_of(via=via, timeout=timeout, ignore_head_room=ignore_head_room)
+    options = capture_options_of(capture)
     base = open_with_progress(baseline, options, talk) if baseline is not None else None
     if not demo:
         return _show(number, options, base, talk, text_only=text_only)
@@ -75,9 +76,10 @@ def _show(pid: int | None, options: CaptureOptions, base: Snapshot | None, talk:
         return ExitCode.OK
     if pid is not None:
         from heapscope.target.discovery import target_of  # noqa: PLC0415 - psutil, 15 ms
+        from heapscope.target.obstacles import HEAD_ROOM_CODES  # noqa: PLC0415 - next to it
 
         # An obstacle is said before the screen changes, where it stays readable and sets the exit code.
-        target_of(pid, ignore=frozenset({"memory"}) if options.ignore_head_room else frozenset())
+        target_of(pid, ignore=HEAD_ROOM_CODES if options.ignore_head_room else frozenset())
     from heapscope.tui.app import run_attach  # noqa: PLC0415 - Textual, 300 ms
 
     return run_attach(pid, options, base, ascii_only=talk.ascii_only)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heapscope import __version__
-from heapscope.cli.options import output_of, output_options
+from heapscope.cli.options import OutputChoice, output_options
 from heapscope.cli.output import check_output_path, write_object
 from heapscope.errors import TargetGone
 from heapscope.units import clean_text, format_bytes
@@ -27,18 +27,17 @@ if TYPE_CHECKING:  # psutil costs 15 ms
 @click.command("doctor", short_help="Say what stands in the way of a capture.")
 @click.argument("pid", required=False)
 @output_options
-def command(*, pid: str | None, format_: str, output: str | None, force: bool, no_header: bool) -> int:
+def command(*, pid: str | None, out: OutputChoice) -> int:
     """Say what stands in the way of capturing PID, with the command that removes each obstacle.
 
     Without PID: check this host and heapscope itself. The exit code is that of the first obstacle, 0 if there is none.
     """
-    if format_ == "csv":
+    if out.format_ == "csv":
         raise click.UsageError("doctor writes table or json")
-    options = output_of(format_, output, force=force, no_header=no_header)
-    if output is not None:
-        check_output_path(output, force=force)
+    if out.output is not None:
+        check_output_path(out.output, force=out.force)
     report = host_report() if pid is None else target_report(pid)
-    write_object(report, host_text(report) if pid is None else target_text(report), options)
+    write_object(report, host_text(report) if pid is None else target_text(report), out.options)
     return int(report["exit_code"])
 
 

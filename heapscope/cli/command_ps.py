@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heapscope.cli.options import choice_options, output_of, output_options
+from heapscope.cli.options import OutputChoice, RowChoice, choice_options, output_options
 from heapscope.cli.output import check_output_path, write_rows
 from heapscope.cli.rows import choose_rows
 from heapscope.cli.table import Column
@@ -31,23 +31,19 @@ def command(
     *,
     all_: bool,
     uss: bool | None,
-    limit: int | None,
-    sort: str,
-    expression: str,
-    format_: str,
-    output: str | None,
-    force: bool,
-    no_header: bool,
+    choice: RowChoice,
+    out: OutputChoice,
 ) -> None:
     """List the running CPython processes, largest first, and whether a capture of each can work."""
     from heapscope.target.discovery import list_targets  # noqa: PLC0415 - psutil, 15 ms
 
-    options = output_of(format_, output, force=force, no_header=no_header)
-    if output is not None:
-        check_output_path(output, force=force)
+    if out.output is not None:
+        check_output_path(out.output, force=out.force)
     rows = [row_of(target) for target in list_targets(everything=all_, uss=uss)]
-    chosen = choose_rows(rows, expression=expression, sort=sort, limit=limit or 0, text_key="command")
-    write_rows(chosen, COLUMNS, options, talk)
+    chosen = choose_rows(
+        rows, expression=choice.expression, sort=choice.sort, limit=choice.limit or 0, text_key="command"
+    )
+    write_rows(chosen, COLUMNS, out.options, talk)
     if not rows:
         talk.say("no Python process found; heapscope attach --demo starts one to try it on")
     elif len(chosen) < len(rows):

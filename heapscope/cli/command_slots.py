@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heapscope.cli.capturing import capture_options_of, open_with_progress
-from heapscope.cli.command_types import MAX_NAME, show_bytes, show_count
-from heapscope.cli.options import capture_options, choice_options, output_of, output_options, row_limit
-from heapscope.cli.output import check_output_path, write_rows
-from heapscope.cli.rows import choose_rows
+from heapscope.cli.analysing import MAX_NAME, show_bytes, show_count
+from heapscope.cli.listing import list_source
+from heapscope.cli.options import (
+    CaptureChoice,
+    OutputChoice,
+    RowChoice,
+    capture_options,
+    choice_options,
+    output_options,
+)
 from heapscope.cli.table import Column
 from heapscope.cli.talk import Talk
 from heapscope.units import clean_text
@@ -37,28 +42,21 @@ def command(
     *,
     source: str,
     min_instances: int,
-    limit: int | None,
-    sort: str,
-    expression: str,
-    format_: str,
-    output: str | None,
-    force: bool,
-    no_header: bool,
-    via: str,
-    timeout: float,
-    ignore_head_room: bool,
+    choice: RowChoice,
+    out: OutputChoice,
+    capture: CaptureChoice,
 ) -> None:
     """List the classes of SOURCE, a pid or a snapshot file, that would save memory with __slots__."""
-    if output is not None:
-        check_output_path(output, force=force)
-    options = capture_options_of(via=via, timeout=timeout, ignore_head_room=ignore_head_room)
-    snapshot = open_with_progress(source, options, talk)
-    rows = slots_rows(snapshot, min_instances=min_instances)
-    maximum = row_limit(limit, format_)
-    chosen = choose_rows(rows, expression=expression, sort=sort, limit=maximum, text_key="type")
-    write_rows(chosen, COLUMNS, output_of(format_, output, force=force, no_header=no_header), talk)
-    if len(chosen) < len(rows):
-        talk.say(f"{len(chosen)} of {len(rows)} classes; -n 0 shows all")
+    list_source(
+        source,
+        lambda snapshot: slots_rows(snapshot, min_instances=min_instances),
+        COLUMNS,
+        noun="classes",
+        capture=capture,
+        choice=choice,
+        out=out,
+        talk=talk,
+    )
 
 
 def slots_rows(snapshot: Snapshot, *, min_instances: int) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heapscope.cli.capturing import capture_options_of, open_with_progress
-from heapscope.cli.options import capture_options
+from heapscope.cli.options import CaptureChoice, capture_options
 from heapscope.cli.output import OutputOptions, check_output_path, write_object
 from heapscope.cli.talk import Talk
 from heapscope.units import clean_text, format_bytes, format_count, format_duration_ns
@@ -43,9 +43,7 @@ def command(
     output: str | None,
     force: bool,
     format_: str,
-    via: str,
-    timeout: float,
-    ignore_head_room: bool,
+    capture: CaptureChoice,
 ) -> None:
     """Capture the heap of PID into a snapshot file; the summary goes to stdout."""
     from heapscope.service.sources import parse_pid  # noqa: PLC0415 - only when the command runs
@@ -53,7 +51,7 @@ def command(
     number = parse_pid(pid)
     path = output if output is not None else default_path(number)
     check_output_path(path, force=force)
-    options = capture_options_of(via=via, timeout=timeout, ignore_head_room=ignore_head_room)
+    options = capture_options_of(capture)
     snapshot = open_with_progress(str(number), options, talk)
     from heapscope.snapshot.file import save_snapshot  # noqa: PLC0415 - numpy, 100 ms
 

@@ -1,32 +1,40 @@
-"""``heapscope types``: the types of a heap by count and size.
+"""``heapscope types``: how many objects of each type there are, and what they cost.
 
-Never computes sizes itself: analysis does.
+Never computes anything itself: service and analysis do. A file is not loaded where its table of types is enough.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from heapscope.cli.capturing import capture_options_of, open_with_progress
-from heapscope.cli.options import capture_options, choice_options, output_of, output_options, row_limit
-from heapscope.cli.output import check_output_path, write_rows
-from heapscope.cli.rows import choose_rows
+from heapscope.cli.analysing import MAX_NAME, asking, show_bytes, show_count, show_share, show_type
+from heapscope.cli.listing import list_source, write_chosen
+from heapscope.cli.options import (
+    CaptureChoice,
+    OutputChoice,
+    RowChoice,
+    capture_options,
+    choice_options,
+    output_options,
+)
+from heapscope.cli.output import check_output_path
 from heapscope.cli.table import Column
 from heapscope.cli.talk import Talk
-from heapscope.units import clean_text, format_bytes, format_count, short_type_name
+from heapscope.units import clean_text
 
 if TYPE_CHECKING:  # numpy costs 100 ms
-    from heapscope.analysis.histogram import HistogramRow
+    from heapscope.service.type_table import TypeFigures
     from heapscope.snapshot.model import Snapshot
-
-MAX_NAME = 512
 
 
 @click.command("types", short_help="List types by count and size.")
 @click.argument("source")
 @click.option("--recursive/--no-recursive", default=True, show_default=True, help="Compute recursive sizes.")
+@click.option("--retained/--no-retained", default=True, show_default=True, help="Compute retained sizes.")
+@click.option("--quick", is_flag=True, help="Neither of them; a file is not even loaded.")
 @choice_options
 @output_options
 @capture_options
@@ -36,40 +44,55 @@ def command(
     *,
     source: str,
     recursive: bool,
-    limit: int | None,
-    sort: str,
-    expression: str,
-    format_: str,
-    output: str | None,
-    force: bool,
-    no_header: bool,
-    via: str,
-    timeout: float,
-    ignore_head_room: bool,
+    retained: bool,
+    quick: bool,
+    choice: RowChoice,
+    out: OutputChoice,
+    capture: CaptureChoice,
 ) -> None:
     """List the types of SOURCE, a pid or a snapshot file, largest first."""
-    if output is not None:
-        check_output_path(output, force=force)
-    options = capture_options_of(via=via, timeout=timeout, ignore_head_room=ignore_head_room)
-    snapshot = open_with_progress(source, options, talk)
-    rows = type_rows(snapshot, recursive=recursive)
-    maximum = row_limit(limit, format_)
-    chosen = choose_rows(rows, expression=expression, sort=sort, limit=maximum, text_key="type")
-    write_rows(chosen, COLUMNS, output_of(format_, output, force=force, no_header=no_header), talk)
-    if len(chosen) < len(rows):
-        talk.say(f"{len(chosen)} of {len(rows)} types; -n 0 shows all")
+    recursive, retained = recursive and not quick, retained and not quick
+    columns = COLUMNS if out.format_ == "csv" else columns_for(recursive=recursive, retained=retained)
+    if not recursive and not retained and _is_file(source):
+        _list_file(source, columns, choice=choice, out=out, talk=talk)
+        return
+    list_source(
+        source,
+        lambda snapshot: type_rows(snapshot, recursive=recursive, retained=retained, talk=talk),
+        columns,
+        noun="types",
+        capture=capture,
+        choice=choice,
+        out=out,
+        talk=talk,
+        show_row=for_people,
+    )
 
 
-def type_rows(snapshot: Snapshot, *, recursive: bool) -> list[dict[str, Any]]:
-    """Return the rows of all types, largest shallow size first."""
-    from heapscope.analysis.histogram import build_histogram  # noqa: PLC0415 - numpy, 100 ms
+def _is_file(source: str) -> bool:
+    from heapscope.service.sources import find_pid  # noqa: PLC0415 - only when the command runs
 
-    histogram = build_histogram(snapshot, recursive=recursive)
-    rows = [row_of(row) for row in histogram.rows]
-    return sorted(rows, key=lambda row: (-row["shallow_bytes"], -row["count"], row["type"]))
+    return find_pid(source) is None
 
 
-def row_of(row: HistogramRow) -> dict[str, Any]:
+def _list_file(path: str, columns: tuple[Column, ...], *, choice: RowChoice, out: OutputChoice, talk: Talk) -> None:
+    from heapscope.service.type_table import type_table_of_file  # noqa: PLC0415 - numpy, 100 ms
+
+    if out.output is not None:
+        check_output_path(out.output, force=out.force)
+    rows = [row_of(row) for row in type_table_of_file(path)]
+    write_chosen(rows, columns, noun="types", choice=choice, out=out, talk=talk)
+
+
+def type_rows(
+    snapshot: Snapshot, *, recursive: bool, retained: bool = False, talk: Talk | None = None
+) -> list[dict[str, Any]]:
+    """Return the rows of all types, largest shallow size first. ``talk`` gets the progress."""
+    with asking(snapshot, talk or Talk(quiet=True)) as heap:
+        return [row_of(row) for row in heap.types(recursive=recursive, retained=retained)]
+
+
+def row_of(row: TypeFigures) -> dict[str, Any]:
     """Return one row; its keys are a contract (docs/cli.md)."""
     return {
         "type": clean_text(row.type_name, MAX_NAME),
@@ -77,6 +100,7 @@ def row_of(row: HistogramRow) -> dict[str, Any]:
         "shallow_bytes": int(row.shallow_bytes),
         "recursive_bytes": _int(row.recursive_bytes),
         "retained_bytes": _int(row.retained_bytes),
+        "retained_is_minimum": bool(row.retained_is_minimum),
         "allocated_bytes": int(row.allocated_bytes),
         "share": round(float(row.share), 6),
         "type_count": int(row.type_count),
@@ -87,29 +111,24 @@ def _int(value: int | None) -> int | None:
     return None if value is None else int(value)
 
 
-def show_type(value: object) -> str:
-    """Write a type's name as people know it."""
-    return short_type_name(str(value))
+def for_people(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Mark a lower bound as one."""
+    retained = show_bytes(row["retained_bytes"])
+    return {**row, "retained_bytes": f">={retained}" if row["retained_is_minimum"] else retained}
 
 
-def show_bytes(value: object) -> str:
-    """Write a size, or a dash for an unknown one."""
-    return format_bytes(value) if isinstance(value, int) else "-"
-
-
-def show_count(value: object) -> str:
-    """Write a count."""
-    return format_count(value) if isinstance(value, int) else "-"
-
-
-def _show_share(value: object) -> str:
-    return f"{value:.1%}" if isinstance(value, float) else "-"
+def columns_for(*, recursive: bool, retained: bool) -> tuple[Column, ...]:
+    """Give the columns of the table: what was not computed is left out."""
+    absent = {"recursive_bytes"} if not recursive else set()
+    absent |= {"retained_bytes"} if not retained else set()
+    return tuple(column for column in COLUMNS if column.key not in absent)
 
 
 COLUMNS = (
     Column("type", "TYPE", show_type, min_width=26, keep_end=True),
     Column("count", "COUNT", show_count, is_number=True),
     Column("shallow_bytes", "SHALLOW", show_bytes, is_number=True),
-    Column("share", "SHARE", _show_share, is_number=True, rank=2),
-    Column("recursive_bytes", "RECURSIVE", show_bytes, is_number=True, rank=1),
+    Column("share", "SHARE", show_share, is_number=True, rank=3),
+    Column("recursive_bytes", "RECURSIVE", show_bytes, is_number=True, rank=2),
+    Column("retained_bytes", "RETAINED", str, is_number=True, rank=1),
 )

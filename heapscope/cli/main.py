@@ -25,6 +25,9 @@ COMMANDS = {
     "snapshot": "Capture a process into a snapshot file.",
     "open": "Open the terminal UI on a snapshot file.",
     "types": "List types by count and size.",
+    "dominators": "Show who holds the memory: the tree of objects that hold others alone.",
+    "paths": "Show the ways from the roots to the objects of a type, or to one object.",
+    "object": "Say everything that is known about one object.",
     "slots": "List classes that __slots__ would make smaller.",
 }
 

@@ -5,6 +5,9 @@ Never runs anything: decorators and small values only.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +19,24 @@ Decorated = Callable[..., Any]
 
 DEFAULT_TABLE_LIMIT = 30  # one screen; machine formats get everything unless asked
 
+_SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)([kmgt]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes of a size as units.format_bytes writes it: ``64M``, ``1.5G``; powers of 1024, a ``B`` behind it allowed.
+
+    Raises:
+        click.BadParameter: it is no size, or a size of nothing.
+    """
+    found = _SIZE.fullmatch(text)
+    size = int(float(found[1]) * 1024 ** " kmgt".index(found[2].lower() or " ")) if found else 0
+    if size <= 0:
+        raise click.BadParameter(f"{text!r} is no size; write it like 64M or 1.5G")
+    return size
+
+
 INJECTORS = ("auto", "remote_exec", "ptrace", "pyrasite")
+COLLECTORS = ("auto", "native", "python")
 
 _CAPTURE = (
     click.option(
@@ -25,6 +45,13 @@ _CAPTURE = (
         default="auto",
         show_default=True,
         help="The way into the target. pyrasite needs gdb and has no safe point.",
+    ),
+    click.option(
+        "--collector",
+        type=click.Choice(COLLECTORS),
+        default="auto",
+        show_default=True,
+        help="What walks the frozen clone: the compiled walker, or the one in Python (ten times slower).",
     ),
     click.option(
         "--timeout",
@@ -36,6 +63,12 @@ _CAPTURE = (
     ),
     click.option(
         "--ignore-head-room", is_flag=True, help="Capture although memory may run out (the clone dies first)."
+    ),
+    click.option(
+        "--memory-budget",
+        type=parse_size,
+        metavar="SIZE",
+        help="End the clone when it costs more memory, such as 64M. Default: half of what is available.",
     ),
 )
 _OUTPUT = (
@@ -62,31 +95,72 @@ _CHOICE = (
 )
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class CaptureChoice:
+    """What the capture options of a command say."""
+
+    via: str = "auto"
+    collector: str = "auto"
+    timeout: float = 60.0
+    ignore_head_room: bool = False
+    memory_budget: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OutputChoice:
+    """What the output options of a command say."""
+
+    format_: str = "table"
+    output: str | None = None
+    force: bool = False
+    no_header: bool = False
+
+    @property
+    def options(self) -> OutputOptions:
+        """The same as what the writers take."""
+        return OutputOptions(format=self.format_, path=self.output, force=self.force, header=not self.no_header)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RowChoice:
+    """Which rows of a list to show."""
+
+    limit: int | None = None
+    sort: str = ""
+    expression: str = ""
+
+    def maximum(self, format_: str) -> int:
+        """Return how many rows to show: 0 means all."""
+        if self.limit is not None:
+            return self.limit
+        return DEFAULT_TABLE_LIMIT if format_ == "table" else 0
+
+
+def _gathered(function: Callable[..., Any], name: str, kind: type) -> Callable[..., Any]:
+    """Have click's options arrive as one argument ``name``."""
+    fields = [field.name for field in dataclasses.fields(kind)]
+
+    @functools.wraps(function)
+    def call(*args: Any, **values: Any) -> Any:  # noqa: ANN401 - what click passes on
+        chosen = {field: values.pop(field) for field in fields if field in values}
+        return function(*args, **values, **{name: kind(**chosen)})
+
+    return call
+
+
 def capture_options(function: Decorated) -> Decorated:
-    """Add --via, --timeout and --ignore-head-room."""
-    return _apply(function, _CAPTURE)
+    """Add the options of a capture; they arrive as ``capture``, a CaptureChoice."""
+    return _apply(_gathered(function, "capture", CaptureChoice), _CAPTURE)
 
 
 def output_options(function: Decorated) -> Decorated:
-    """Add --format, -o, -f and --no-header."""
-    return _apply(function, _OUTPUT)
+    """Add --format, -o, -f and --no-header; they arrive as ``out``, an OutputChoice."""
+    return _apply(_gathered(function, "out", OutputChoice), _OUTPUT)
 
 
 def choice_options(function: Decorated) -> Decorated:
-    """Add -n, --sort and --filter."""
-    return _apply(function, _CHOICE)
-
-
-def row_limit(limit: int | None, format_: str) -> int:
-    """Return the limit to apply: 0 means all."""
-    if limit is not None:
-        return limit
-    return DEFAULT_TABLE_LIMIT if format_ == "table" else 0
-
-
-def output_of(format_: str, output: str | None, *, force: bool, no_header: bool) -> OutputOptions:
-    """Collect the output options."""
-    return OutputOptions(format=format_, path=output, force=force, header=not no_header)
+    """Add -n, --sort and --filter; they arrive as ``choice``, a RowChoice."""
+    return _apply(_gathered(function, "choice", RowChoice), _CHOICE)
 
 
 def _apply(function: Decorated, options: tuple[Callable[[Decorated], Decorated], ...]) -> Decorated:

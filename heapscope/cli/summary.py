@@ -8,11 +8,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from heapscope.cli.analysing import show_type
 from heapscope.cli.command_slots import COLUMNS as SLOTS_COLUMNS
 from heapscope.cli.command_slots import slots_rows
 from heapscope.cli.command_snapshot import summary_line
 from heapscope.cli.command_types import COLUMNS as TYPES_COLUMNS
-from heapscope.cli.command_types import show_type, type_rows
+from heapscope.cli.command_types import for_people, type_rows
 from heapscope.cli.output import OutputOptions, format_table
 from heapscope.cli.talk import Talk
 from heapscope.units import clean_text, format_bytes, format_delta
@@ -36,8 +37,8 @@ def summary_text(snapshot: Snapshot, talk: Talk, *, path: str | None = None, bas
     lines = [summary_line(snapshot, path), clean_text(meta.command, 160)]
     if meta.rss_before_bytes:
         lines.append(f"RSS {format_bytes(meta.rss_before_bytes)} before, {format_bytes(meta.rss_after_bytes)} after")
-    types = type_rows(snapshot, recursive=True)
-    parts = ["\n".join(lines) + "\n", format_table(types[:TYPES_SHOWN], TYPES_COLUMNS, options, talk)]
+    types = [for_people(row) for row in type_rows(snapshot, recursive=True, retained=True, talk=talk)[:TYPES_SHOWN]]
+    parts = ["\n".join(lines) + "\n", format_table(types, TYPES_COLUMNS, options, talk)]
     slots = [row for row in slots_rows(snapshot, min_instances=1) if row["saves_bytes"] > 0][:SLOTS_SHOWN]
     if slots:
         parts.append(format_table(slots, SLOTS_COLUMNS, options, talk))

@@ -6,7 +6,10 @@ Never imports heapscope.agent: its modules are data here. Reads package files, d
 from __future__ import annotations
 
 import functools
+import sys
+from collections.abc import Callable
 from importlib.resources import files
+from typing import Any
 
 from heapscope.wire.protocol import MAX_PAYLOAD_SOURCE_SIZE
 
@@ -44,3 +47,21 @@ def build_payload() -> bytes:
     if len(source) > MAX_PAYLOAD_SOURCE_SIZE:
         raise AssertionError("the payload has outgrown its limit")
     return source
+
+
+def load_packed(name: str) -> Any:  # noqa: ANN401 - sources are data to the type checker
+    """Load one of the packed modules into this process, once, beside sys.modules: for objects of our own (own_process.py).
+
+    Raises:
+        ImportError: there is no such module.
+    """
+    return _import_here()(name, None, None, (name,))
+
+
+@functools.cache
+def _import_here() -> Callable[..., Any]:
+    namespace: dict[str, Any] = {}
+    exec(compile(_sources()["heapscope.agent.loader"], "<heapscope>/loader", "exec"), namespace)  # noqa: S102 - our own source
+    packed = {name: text for name, text in _sources().items() if name not in _NOT_PACKED}
+    make_import: Callable[..., Any] = namespace["make_import"](packed, sys)
+    return make_import

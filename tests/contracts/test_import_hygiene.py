@@ -37,7 +37,10 @@ def modules_after(*arguments: str) -> set[str]:
     return set(modules)
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("types", "--help"), ("attach", "--help")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("--help",), ("--version",), *((name, "--help") for name in ("types", "dominators", "paths", "object", "attach"))],
+)
 def test_help_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
     """Help answers without numpy, Textual or psutil."""
     loaded = modules_after(*arguments)

@@ -79,7 +79,8 @@ def test_a_way_is_named_step_by_step() -> None:
     held = EdgeNames(heap.snapshot())
     assert held.along([4, 3, 2, 1]) == ["", "", ".REGISTRY", "[0]"]
     assert held.along([4, 2, 1]) == ["", ".REGISTRY", "[0]"]
-    assert held.along([]) == [""]
+    assert held.along([4, 2, 1], [True, True, False]) == ["", ".REGISTRY", "[]"]
+    assert held.along([]) == []
 
 
 def test_a_dict_that_an_attribute_holds_is_no_namespace() -> None:
