@@ -17,6 +17,8 @@ class Scope(enum.Enum):
     APP = "Everywhere"
     MAIN = "Looking at a snapshot"
     TABLE = "Tables"
+    TREE = "Dominators"
+    PATHS = "Paths"
     FILTER = "Filter line"
     PICKER = "Choosing a process"
     ATTACH = "Attaching"
@@ -30,6 +32,7 @@ class View(enum.Enum):
 
     OVERVIEW = 1
     TYPES = 2
+    DOMINATORS = 4
     SLOTS = 6
 
     @property
@@ -59,6 +62,8 @@ _KEY_SIGNS = {
     "greater_than_sign": ">",
     "up": "↑",
     "down": "↓",
+    "left": "←",
+    "right": "→",
     "pageup": "pgup",
     "pagedown": "pgdn",
     "escape": "esc",
@@ -71,6 +76,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("command_palette", Scope.APP, ("ctrl+p",), "command palette: theme, screenshot, every command by name"),
     Action("view(1)", Scope.MAIN, ("1",), "Overview: figures, biggest types, warnings"),
     Action("view(2)", Scope.MAIN, ("2",), "Types: every type with its count and sizes"),
+    Action("view(4)", Scope.MAIN, ("4",), "Dominators: who holds the memory, as a tree"),
     Action("view(6)", Scope.MAIN, ("6",), "Slots: what __slots__ would save, class by class"),
     Action("next_view(1)", Scope.MAIN, ("tab",), "next tab"),
     Action("next_view(-1)", Scope.MAIN, ("shift+tab",), "previous tab"),
@@ -78,6 +84,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("sort_left", Scope.MAIN, ("less_than_sign",), "sort by the column to the left", "Sort", "<>"),
     Action("sort_right", Scope.MAIN, ("greater_than_sign",), "sort by the column to the right"),
     Action("reverse_sort", Scope.MAIN, ("r",), "reverse the order; a click on a column head sorts too"),
+    Action("paths", Scope.MAIN, ("p",), "paths from the roots to the row's objects", "Paths"),
     Action("recapture", Scope.MAIN, ("n",), "capture again and show what changed", "New"),
     Action("set_baseline", Scope.MAIN, ("b",), "make this snapshot the baseline of the changes", "Base"),
     Action("copy_row", Scope.MAIN, ("y",), "copy the row, or the __slots__ line, to the clipboard", "Copy"),
@@ -94,6 +101,20 @@ ACTIONS: tuple[Action, ...] = (
     Action("first", Scope.TABLE, ("home", "g"), "first row"),
     Action("last", Scope.TABLE, ("end", "G"), "last row"),
     Action("select", Scope.TABLE, ("enter",), "open the row", "Open"),
+    Action("open", Scope.TREE, ("right", "l"), "open the row; of an open one: its first child", "Open", "→←"),
+    Action("close", Scope.TREE, ("left", "h"), "close the row; of a closed one: what holds it"),
+    Action("toggle_merge", Scope.TREE, ("m",), "children of one type as one row, or each for itself", "Merge"),
+    Action("retry_holders", Scope.TREE, ("R",), "after an error or a cancel: compute again"),
+    Action("other_table", Scope.PATHS, ("tab",), "from the paths to the steps, and back", "Steps"),
+    Action("back", Scope.PATHS, ("escape",), "take back an exclusion, else go back; cancels the search", "Back"),
+    Action("show_place", Scope.PATHS, ("d",), "show the step in the dominator tree", "Dominators"),
+    Action("exclude", Scope.PATHS, ("x",), "search again without the reference to the step", "Exclude"),
+    Action("copy_path", Scope.PATHS, ("y",), "copy the path", "Copy"),
+    Action("export_view", Scope.PATHS, ("e",), "export paths and steps to a csv, json or md file", "Export"),
+    Action("toggle_exact", Scope.PATHS, ("u",), "switch between 1.5M and exact bytes", "Units"),
+    Action("retry", Scope.PATHS, ("R",), "after an error: try again"),
+    Action("app.show_help", Scope.PATHS, ("question_mark",), "this help", "Help"),
+    Action("app.quit", Scope.PATHS, ("q",), "quit; asks only while a capture runs", "Quit"),
     Action("keep", Scope.FILTER, ("enter",), "keep the filter and go back to the table", "Keep"),
     Action("clear", Scope.FILTER, ("escape",), "clear the filter", "Clear"),
     Action("leave(1)", Scope.FILTER, ("down",), "keep the filter, go down in the table"),

@@ -5,21 +5,16 @@ Never blocks: captures, analysis, files and processes are touched in threads onl
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from textual.app import App
-
-from heapscope.errors import ExitCode, HeapscopeError
+from heapscope.errors import Cancelled, ExitCode, HeapscopeError
 from heapscope.tui import jobs
-from heapscope.tui.actions import Scope, bindings_of
-from heapscope.tui.engine import Engine, LiveEngine
-from heapscope.tui.files import propose_path
+from heapscope.tui.app_files import FilesApp
+from heapscope.tui.app_holders import HoldersApp
 from heapscope.tui.keeper import Keeper
 from heapscope.tui.presenters.capture import progress_line
-from heapscope.tui.presenters.export import FORMATS, write_export
-from heapscope.tui.runner import Runner
 from heapscope.tui.screens.attach import AttachScreen
-from heapscope.tui.screens.dialogs import ConfirmScreen, HelpScreen, PathScreen
+from heapscope.tui.screens.dialogs import ConfirmScreen, HelpScreen
 from heapscope.tui.screens.main import MainScreen
 from heapscope.tui.screens.picker import PickerScreen
 from heapscope.tui.textfit import safe_text
@@ -32,22 +27,8 @@ if TYPE_CHECKING:
 SAMPLE_S = 2.0  # the header's RSS; a sparkline of 8 cells then shows 16 seconds
 
 
-class HeapscopeApp(App[int]):
-    """The terminal UI. ``keeper`` holds what is known; this class moves it between threads and screens."""
-
-    BINDINGS = bindings_of(Scope.APP)
-    TITLE = "heapscope"
-    ENABLE_COMMAND_PALETTE: ClassVar[bool] = True
-    CSS = """
-    Screen.-ascii * { scrollbar-size: 0 0; }
-    """
-
-    def __init__(self, keeper: Keeper, *, engine: Engine | None = None, ascii_only: bool = False) -> None:
-        super().__init__()
-        self.keeper = keeper
-        self.runner = Runner(self, engine if engine is not None else LiveEngine(), keeper)
-        self.ascii_only = ascii_only
-        self.last_code = ExitCode.OK
+class HeapscopeApp(HoldersApp, FilesApp):
+    """The terminal UI: moves what the keeper holds between threads and screens."""
 
     async def on_mount(self) -> None:
         """Open the first screen."""
@@ -78,16 +59,6 @@ class HeapscopeApp(App[int]):
         await self.push_screen(AttachScreen(title, job, can_go_back=False, ascii_only=self.ascii_only))
         self.runner.analyse(job, snapshot, self.keeper.path)
 
-    @property
-    def main_screen(self) -> MainScreen | None:
-        """The main screen, once there is one."""
-        return next((screen for screen in self.screen_stack if isinstance(screen, MainScreen)), None)
-
-    @property
-    def attach_screen(self) -> AttachScreen | None:
-        """The attach screen, if one is open; a dialog may be above it."""
-        return next((screen for screen in self.screen_stack if isinstance(screen, AttachScreen)), None)
-
     def on_job_progressed(self) -> None:
         """Draw the news of the running job."""
         attach, main = self.attach_screen, self.main_screen
@@ -102,6 +73,7 @@ class HeapscopeApp(App[int]):
         if event.job is not self.runner.job or not self.screen_stack:
             return
         self.keeper.take(event.view)
+        self.release(event.view.current.snapshot)
         main = self.main_screen
         if main is not None:
             main.show_view(event.view)
@@ -122,7 +94,9 @@ class HeapscopeApp(App[int]):
         if main is not None:
             main.show_status(())
         if event.error is None:
+            self.start_holders()
             return
+        self.give_up_holders(event.error)
         if attach is not None:
             self.last_code = event.error.exit_code
             attach.show_error(event.error)
@@ -203,40 +177,6 @@ class HeapscopeApp(App[int]):
             self.main_screen.show_view(self.keeper.view)
             self.notify(f"baseline is now {self.keeper.baseline_words()}; n captures again", markup=False)
 
-    def on_main_screen_export_wanted(self, event: MainScreen.ExportWanted) -> None:
-        """Ask where, then write."""
-        table = event.table
-
-        def write(path: str | bool | None) -> None:
-            if isinstance(path, str):
-                ending = path.rpartition(".")[2]
-                text = write_export(table, ending if ending in FORMATS else FORMATS[0])
-                self.runner.write_text(path, text)
-
-        what = f"Export {table.name}: {len(table.rows):,} of {table.total:,} rows"
-        proposed = propose_path(self.keeper.file_stem(f"{table.name}-"), FORMATS[0])
-        self.push_screen(PathScreen(what, proposed, FORMATS, ascii_only=self.ascii_only), write)
-
-    def on_main_screen_write_wanted(self) -> None:
-        """Ask where, then write."""
-        if self.keeper.view is None:
-            return
-        snapshot = self.keeper.view.current.snapshot
-
-        def write(path: str | bool | None) -> None:
-            if isinstance(path, str):
-                self.runner.write_snapshot(snapshot, path)
-
-        proposed = propose_path(self.keeper.file_stem(""), "heapscope")
-        self.push_screen(PathScreen("Write the snapshot", proposed, ("heapscope",), ascii_only=self.ascii_only), write)
-
-    def on_file_written(self, event: jobs.FileWritten) -> None:
-        """Say where it is, or why it is not."""
-        if event.error is not None:
-            self.notify(f"{event.error.message}: {event.error.hint}", markup=False, severity="error", timeout=10)
-        elif self.main_screen is not None:
-            self.main_screen.show_banner(f"wrote {event.path}", is_warning=False)
-
     def _sample(self) -> None:
         process = self.keeper.process()
         if process is not None and not self.keeper.has_ended:
@@ -247,7 +187,7 @@ class HeapscopeApp(App[int]):
         self.keeper.note_sample(event.sample)
         main = self.main_screen
         if main is not None:
-            main.show_header(self.keeper.header())
+            self.show_headers()
             if self.keeper.has_ended:
                 main.show_banner(self.keeper.ended_words())
 
@@ -258,7 +198,8 @@ class HeapscopeApp(App[int]):
     def action_cancel_job(self) -> None:
         """Cancel what runs; without a job, say how to quit."""
         if self.runner.job is None:
-            self.notify("nothing is running; q quits", markup=False)
+            if not self.stop_holders(Cancelled("finding out who holds what was cancelled")):
+                self.notify("nothing is running; q quits", markup=False)
             return
         self.runner.cancel()
         if self.attach_screen is not None:
@@ -275,6 +216,7 @@ class HeapscopeApp(App[int]):
     def _leave(self, answer: object) -> None:
         if not answer:
             return
+        self.cancel_all()
         if self.runner.job is not None:
             self.runner.cancel()
             self.runner.job = None

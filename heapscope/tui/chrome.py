@@ -98,10 +98,18 @@ class KeyBar(Lines):
         self._items = footer_items(*scopes)
         self._places: list[tuple[int, int, str]] = []
 
-    def on_resize(self, event: events.Resize) -> None:
+    def show_scopes(self, *scopes: Scope) -> None:
+        """Show the keys of other scopes."""
+        self._items = footer_items(*scopes)
+        self._draw()
+
+    def on_resize(self) -> None:
         """Choose what fits."""
+        self._draw()
+
+    def _draw(self) -> None:
         items = list(self._items)
-        while len(items) > 2 and sum(map(_item_width, items)) > event.size.width:
+        while len(items) > 2 and sum(map(_item_width, items)) > self.size.width:
             del items[-3]
         spans: list[Span] = []
         self._places = []
@@ -114,12 +122,13 @@ class KeyBar(Lines):
         self.show([tuple(spans)])
 
     async def on_click(self, event: events.Click) -> None:
-        """Do what the words under the pointer say."""
+        """Do what the words under the pointer say; the widget with the focus, or what it is in, knows how."""
         for left, right, action in self._places:
             if left <= event.x < right:
-                target = self.screen.focused if action == "select" else self.screen
-                if target is not None:
-                    await self.app.run_action(action, default_namespace=target)
+                name = f"action_{action.partition('(')[0]}"
+                around = self.screen.focused.ancestors_with_self if self.screen.focused is not None else [self.screen]
+                target = next((node for node in around if hasattr(node, name)), self.screen)
+                await self.app.run_action(action, default_namespace=target)
 
 
 def _item_width(item: tuple[str, str, str]) -> int:

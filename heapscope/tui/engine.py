@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from heapscope.tui.holders import Descent, HolderIndex, Level, PathAnswer, PathQuestion, Rest
 from heapscope.tui.state import Analysis
 
 if TYPE_CHECKING:
     from heapscope.analysis.diff import HistogramDelta
+    from heapscope.graph.library import Oversight
     from heapscope.service.capture import CaptureOptions, CaptureProgress
-    from heapscope.snapshot.model import Snapshot
+    from heapscope.snapshot.model import Snapshot, U32Array
     from heapscope.target.info import TargetInfo
 
 
@@ -54,6 +56,23 @@ class Engine(Protocol):
 
     def compare(self, base: Analysis, new: Analysis) -> Mapping[str, HistogramDelta]:
         """Compute the changes per type name."""
+
+    def find_holders(self, snapshot: Snapshot, oversight: Oversight) -> HolderIndex:
+        """Find roots, dominators and retained sizes of all objects; raises Cancelled."""
+
+    def add_retained(
+        self, analysis: Analysis, holders: HolderIndex, oversight: Oversight, *, everything: bool
+    ) -> Analysis:
+        """Add retained sizes of types, exact for the largest, or for ``everything``; raises Cancelled."""
+
+    def open_row(self, holders: HolderIndex, nodes: U32Array | Rest, *, merge: bool) -> Level:
+        """Give the children of a row of the dominator tree, or more rows of a level."""
+
+    def descend(self, holders: HolderIndex, node: int | None, *, merge: bool) -> Descent:
+        """Open the dominator tree down to a node, or down to the largest holders."""
+
+    def search_paths(self, holders: HolderIndex, question: PathQuestion, oversight: Oversight) -> PathAnswer:
+        """Find ways from the roots; raises Cancelled."""
 
     def sample(self, pid: int, start_time: float) -> TargetSample:
         """Look at the target: alive (the same process, not a later one with its number), and how large."""
@@ -109,6 +128,49 @@ class LiveEngine:
         from heapscope.analysis.diff import diff_histograms  # noqa: PLC0415 - numpy, 100 ms
 
         return {row.type_name: row for row in diff_histograms(base.histogram, new.histogram)}
+
+    def find_holders(self, snapshot: Snapshot, oversight: Oversight) -> HolderIndex:
+        """Find roots, dominators and retained sizes of all objects."""
+        from heapscope.analysis.dominators import build_dominator_tree  # noqa: PLC0415 - numpy, 100 ms
+
+        tree = build_dominator_tree(snapshot, oversight=oversight)
+        # Made at first use: that must not be in the thread of the screens.
+        _ = tree.children
+        return HolderIndex(tree)
+
+    def add_retained(
+        self, analysis: Analysis, holders: HolderIndex, oversight: Oversight, *, everything: bool
+    ) -> Analysis:
+        """Add retained sizes of types."""
+        from heapscope.analysis.histogram import add_retained  # noqa: PLC0415 - numpy, 100 ms
+        from heapscope.analysis.retained import EXACT_TYPES, retained_by_type  # noqa: PLC0415 - numpy, 100 ms
+
+        # Single instances have no need of a walk: the tree has what they retain.
+        several = [row.type_name for row in analysis.histogram.rows if row.count > 1]
+        retained = retained_by_type(holders.tree, exact=several if everything else EXACT_TYPES, oversight=oversight)
+        return dataclasses.replace(analysis, histogram=add_retained(analysis.histogram, retained))
+
+    def open_row(self, holders: HolderIndex, nodes: U32Array | Rest, *, merge: bool) -> Level:
+        """Give the children of a row, or more rows of a level."""
+        from heapscope.tui import levels  # noqa: PLC0415 - numpy, 100 ms
+
+        if isinstance(nodes, Rest):
+            return levels.open_rest(holders.tree, nodes)
+        return levels.open_row(holders.tree, nodes, merge=merge)
+
+    def descend(self, holders: HolderIndex, node: int | None, *, merge: bool) -> Descent:
+        """Open the dominator tree."""
+        from heapscope.tui import levels  # noqa: PLC0415 - numpy, 100 ms
+
+        if node is None:
+            return levels.descend_to_largest(holders.tree, merge=merge)
+        return levels.descend_to(holders.tree, node, merge=merge)
+
+    def search_paths(self, holders: HolderIndex, question: PathQuestion, oversight: Oversight) -> PathAnswer:
+        """Find ways from the roots."""
+        from heapscope.tui.searching import search_paths  # noqa: PLC0415 - numpy, 100 ms
+
+        return search_paths(holders, question, oversight)
 
     def sample(self, pid: int, start_time: float) -> TargetSample:
         """Look at the target through psutil."""

@@ -45,6 +45,7 @@ class Keeper:
     base_analysis: Analysis | None = None
     samples: deque[int] = field(default_factory=lambda: deque(maxlen=MAX_SAMPLES))
     ended_at: float | None = None
+    work: str = ""
 
     def choose(self, target: TargetInfo) -> None:
         """Take a process from the picker."""
@@ -143,6 +144,7 @@ class Keeper:
             number=self.number if not is_file else 0,
             source=self.path,
             has_ended=self.has_ended,
+            work=self.work,
         )
 
     def file_stem(self, what: str) -> str:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from textual.app import App
 
-from heapscope.tui import jobs
+from heapscope.tui import holder_jobs, jobs
 from heapscope.tui.engine import Engine
+from heapscope.tui.holders import HolderIndex, PathQuestion
 from heapscope.tui.keeper import Keeper
 from heapscope.tui.progress import ProgressBoard
 
@@ -22,13 +23,18 @@ if TYPE_CHECKING:
 
 
 class Runner:
-    """Starts work for the application. ``job`` is the capture or analysis that runs now."""
+    """Starts work for the application. ``job`` is the capture or analysis that runs now.
+
+    ``holders_job`` and ``paths_job`` are what is computed beside it; each is given up when a newer one starts.
+    """
 
     def __init__(self, app: App[int], engine: Engine, keeper: Keeper) -> None:
         self._app = app
         self._engine = engine
         self._keeper = keeper
         self.job: jobs.CaptureJob | None = None
+        self.holders_job: holder_jobs.HoldersJob | None = None
+        self.paths_job: holder_jobs.PathsJob | None = None
 
     def _start(self, work: Callable[[], None], group: str, *, replaces: bool = False) -> None:
         self._app.run_worker(work, thread=True, group=group, exclusive=replaces, exit_on_error=True)
@@ -53,6 +59,40 @@ class Runner:
         """Ask the running job to stop."""
         if self.job is not None:
             self.job.cancel.set()
+
+    def find_holders(self, analysis: Analysis) -> None:
+        """Start finding dominators and retained sizes."""
+        self.cancel_holders()
+        job = self.holders_job = holder_jobs.HoldersJob(analysis=analysis)
+        self._start(lambda: holder_jobs.run_holders(self._engine, job, self._app.post_message), "holders")
+
+    def cancel_holders(self) -> bool:
+        """Give up finding dominators; False when nothing runs."""
+        job, self.holders_job = self.holders_job, None
+        if job is not None:
+            job.cancel.set()
+        return job is not None
+
+    def search_paths(self, holders: HolderIndex, question: PathQuestion) -> holder_jobs.PathsJob:
+        """Start a search for paths."""
+        self.cancel_paths()
+        job = self.paths_job = holder_jobs.PathsJob(question=question)
+        self._start(lambda: holder_jobs.run_paths(self._engine, holders, job, self._app.post_message), "paths")
+        return job
+
+    def cancel_paths(self) -> None:
+        """Give up a search for paths."""
+        job, self.paths_job = self.paths_job, None
+        if job is not None:
+            job.cancel.set()
+
+    def open_row(self, wish: holder_jobs.LevelWish) -> None:
+        """Start opening a row of the tree."""
+        self._start(lambda: holder_jobs.run_level(self._engine, wish, self._app.post_message), "tree")
+
+    def descend(self, wish: holder_jobs.DescentWish) -> None:
+        """Start opening the tree down to a place."""
+        self._start(lambda: holder_jobs.run_descent(self._engine, wish, self._app.post_message), "tree")
 
     def list_targets(self) -> None:
         """Read the list of processes."""

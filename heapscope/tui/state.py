@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from heapscope.analysis.histogram import Histogram
     from heapscope.analysis.slots import SlotsRow
     from heapscope.snapshot.model import Snapshot
+    from heapscope.tui.holders import HolderIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,17 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True)
 class HeapView:
-    """What is on the screen: the current analysis, and changes against a baseline."""
+    """What is on the screen: the current analysis, and changes against a baseline.
+
+    ``holders`` is None until the dominators are found. It is no part of the analysis: a baseline has no need of it.
+    """
 
     current: Analysis
     number: int = 1
     path: str = ""
     baseline: Analysis | None = None
     deltas: Mapping[str, HistogramDelta] | None = None
+    holders: HolderIndex | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,10 @@ class Writing:
         if size is None:
             return "…"
         return format_exact(size) if self.exact else format_bytes(size)
+
+    def retained(self, size: int | None, *, is_exact: bool = True) -> str:
+        """Write a retained size: a dash while it is not known, ``≥`` before a lower bound."""
+        return "-" if size is None else ("" if is_exact else "≥") + self.size(size)
 
     def count(self, count: int | None) -> str:
         """Write a count."""

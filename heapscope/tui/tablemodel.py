@@ -37,6 +37,8 @@ class Column(Generic[Row]):
     style: Callable[[Row], str] = _no_style
     keep_end: bool = False
     ascending_first: bool = False
+    min_width: int = MIN_FLEXIBLE_WIDTH  # of a column that takes what is left
+    max_width: int = MAX_FLEXIBLE_WIDTH  # of such a column where a bar can take the rest
     bar_share: Callable[[Row], float] | None = None  # drawn as a bar over the column's width; ``text`` is not used
 
 
@@ -56,7 +58,8 @@ def place_columns(columns: Sequence[Column[Row]], width: int) -> list[PlacedColu
     fixed = sum(column.width for column in shown) + COLUMN_GAP * (len(shown) - 1)
     left = max(1, width - fixed)
     has_bar = any(column.bar_share for column in shown)
-    flexible = min(left, MAX_FLEXIBLE_WIDTH) if has_bar else left
+    widest = max((column.max_width for column in shown if not column.width), default=0)
+    flexible = min(left, widest) if has_bar else left
     placed = []
     for column in shown:
         own = column.width or flexible
@@ -67,7 +70,7 @@ def place_columns(columns: Sequence[Column[Row]], width: int) -> list[PlacedColu
 
 
 def _needed(columns: Sequence[Column[Row]]) -> int:
-    return sum(column.width or MIN_FLEXIBLE_WIDTH for column in columns) + COLUMN_GAP * (len(columns) - 1)
+    return sum(column.width or column.min_width for column in columns) + COLUMN_GAP * (len(columns) - 1)
 
 
 class TableModel(Generic[Row]):
@@ -98,6 +101,11 @@ class TableModel(Generic[Row]):
     def visible_count(self) -> int:
         """How many rows pass the filter."""
         return len(self.order)
+
+    @property
+    def is_sortable(self) -> bool:
+        """Whether there is a column to sort by."""
+        return any(column.sort_value is not None for column in self.columns)
 
     def row_at(self, position: int) -> Row:
         """Return the row shown at a position; raises IndexError outside."""

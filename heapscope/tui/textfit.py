@@ -82,11 +82,13 @@ def time_of_day(seconds: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share as a percentage: ``28%``, ``3.1%``, ``<0.1%``."""
+    """Write a share as a percentage: ``28%``, ``3.1%``, ``<0.1%``; ``100%`` is all, a little less is ``99.9%``."""
     if share <= 0:
         return "0%"
     if share < 0.001:
         return "<0.1%"
+    if 0.995 <= share < 1:
+        return f"{int(share * 1_000) / 10:.1f}%"
     return f"{share:.1%}" if share < 0.0995 else f"{share:.0%}"
 
 

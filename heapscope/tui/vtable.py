@@ -163,13 +163,13 @@ class VTable(ScrollView, can_focus=True):
 
     def sort_neighbour(self, step: int) -> None:
         """Sort by the next column shown."""
-        if self._model is not None:
+        if self._model is not None and self._model.is_sortable:
             self._model.sort_neighbour(step, [placed.column.key for placed in self.placed])
             self.show(self._model, 0)
 
     def reverse_sort(self) -> None:
         """Reverse the order."""
-        if self._model is not None:
+        if self._model is not None and self._model.is_sortable:
             self._model.sort_by(self._model.sort_key)
             self.show(self._model, 0)
 
@@ -179,7 +179,7 @@ class VTable(ScrollView, can_focus=True):
             return
         if event.y < HEADER_LINES:
             key = self._column_at(event.x)
-            if key:
+            if key and self._model.is_sortable:
                 self._model.sort_by(key)
                 self.show(self._model, 0)
             return

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,9 @@ from heapscope.tui.lines import plain
 from heapscope.tui.screens.attach import AttachScreen
 from heapscope.tui.screens.dialogs import ConfirmScreen, HelpScreen, PathScreen, all_help
 from heapscope.tui.screens.main import MainScreen
+from heapscope.tui.screens.paths import PathsScreen
 from heapscope.tui.screens.picker import PickerScreen
+from heapscope.tui.views.dominators import DominatorsTab
 from heapscope.tui.vtable import VTable
 from tests.tui.support.heaps import hostile_snapshot
 from tests.tui.support.pilot import running
@@ -31,10 +34,12 @@ def only_file(folder: Path, ending: str = "") -> Path:
     return path
 
 
-OWNERS = {
+OWNERS: dict[Scope, Any] = {
     Scope.APP: HeapscopeApp,
     Scope.MAIN: MainScreen,
     Scope.TABLE: VTable,
+    Scope.TREE: DominatorsTab,
+    Scope.PATHS: PathsScreen,
     Scope.FILTER: FilterInput,
     Scope.PICKER: PickerScreen,
     Scope.ATTACH: AttachScreen,
@@ -58,7 +63,7 @@ def test_every_binding_appears_in_the_help() -> None:
     """All bindings come from the registry, and the help lists the registry."""
     text = plain(all_help())
     for scope, owner in OWNERS.items():
-        assert list(owner.__dict__["BINDINGS"]) == bindings_of(scope)
+        assert bindings_of(scope) == owner.BINDINGS
     for action in ACTIONS:
         assert action.help in text
         for key in action.keys:
@@ -66,8 +71,13 @@ def test_every_binding_appears_in_the_help() -> None:
 
 
 def test_no_key_means_two_things_in_one_place() -> None:
-    """Within a scope, and between the main screen and its tables."""
-    for scopes in [(scope,) for scope in Scope] + [(Scope.MAIN, Scope.TABLE, Scope.APP), (Scope.PICKER, Scope.TABLE)]:
+    """Within a scope, and between a screen and its tables."""
+    together = [
+        (Scope.MAIN, Scope.TABLE, Scope.TREE, Scope.APP),
+        (Scope.PATHS, Scope.TABLE, Scope.APP),
+        (Scope.PICKER, Scope.TABLE),
+    ]
+    for scopes in [*((scope,) for scope in Scope), *together]:
         keys = [key for action in ACTIONS if action.scope in scopes for key in action.keys]
         assert len(keys) == len(set(keys)), scopes
 
@@ -76,7 +86,7 @@ async def test_help_opens_scrolls_and_closes() -> None:
     """On every screen with the same key."""
     async with running() as driver:
         assert "capture again and show what changed" in (await driver.press("question_mark"))
-        for _ in range(8):
+        for _ in range(12):
             await driver.press("pagedown")
         assert "coverage" in driver.text()
         assert "[1 Overview]" in (await driver.press("escape"))
@@ -89,7 +99,7 @@ async def test_an_export_is_a_new_private_file_with_plain_numbers(
     monkeypatch.chdir(tmp_path)
     async with running() as driver:
         await driver.press("2", "slash", *"app", "enter", "e")
-        assert "4 of 25 rows" in driver.text()
+        assert "4 of 26 rows" in driver.text()
         await driver.press("enter")
         assert f"wrote {only_file(tmp_path).name}" in driver.text()
         await driver.press("6", "e", "tab", "enter")
@@ -115,7 +125,7 @@ async def test_hostile_names_are_harmless_in_every_format(tmp_path: Path, monkey
     assert any(name.startswith("'=cmd") for name in names)
     assert not any(name.startswith("=") for name in names)
     assert "esc\x1b[2J\x1b]0;title\x07" in [row["type"] for row in json.loads(json_path.read_text())]
-    assert {line.replace("\\|", "").count("|") for line in md_path.read_text().splitlines() if line[:1] == "|"} == {7}
+    assert {line.replace("\\|", "").count("|") for line in md_path.read_text().splitlines() if line[:1] == "|"} == {8}
 
 
 def test_a_file_is_never_overwritten_and_links_are_not_followed(tmp_path: Path) -> None:
@@ -138,7 +148,7 @@ async def test_the_snapshot_can_be_written_and_read_back(tmp_path: Path, monkeyp
         text = await driver.press("w", "enter")
     path = only_file(tmp_path)
     assert f"wrote {path.name}" in text
-    assert load_snapshot(str(path)).object_count == 122_263
+    assert load_snapshot(str(path)).object_count == 122_269
 
 
 async def test_copying_gives_the_slots_line() -> None:

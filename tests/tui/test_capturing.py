@@ -147,7 +147,7 @@ async def test_capturing_again_shows_changes_and_keeps_the_screen_usable() -> No
         await driver.pilot.press("2", "n")
         text = await at_gate(driver)
         assert "▶ walk objects" in text
-        assert "84,000/~122,263" in text
+        assert "84,000/~122,269" in text
         assert "ctrl+c cancels" in text
         await driver.pilot.press("down")
         engine.gate.set()
@@ -187,7 +187,7 @@ async def test_a_failed_second_capture_is_a_card_that_can_be_left() -> None:
 
 async def test_a_baseline_given_at_the_start_is_compared_with() -> None:
     """As ``attach --baseline`` does."""
-    async with running(pid=48213, baseline=make_snapshot((("dict", 10, 232, ()),))) as driver:
+    async with running(pid=48213, baseline=make_snapshot((("builtins.dict", 10, 232, ()),))) as driver:
         assert "+9,200" in (await driver.press("2"))
 
 

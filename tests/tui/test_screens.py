@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from heapscope.tui.presenters.export import FORMATS
 from tests.tui.support.engine import FakeEngine
 from tests.tui.support.heaps import HOSTILE_NAMES, hostile_snapshot, make_snapshot
-from tests.tui.support.pilot import LARGE, SMALL, Driver, running
+from tests.tui.support.pilot import LARGE, SMALL, running
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
@@ -25,11 +25,13 @@ async def test_after_attaching_the_overview_answers_first(size: tuple[int, int])
 
 
 async def test_tabs_keep_their_numbers_and_unbuilt_ones_are_not_shown() -> None:
-    """1, 2 and 6 are there."""
+    """1, 2, 4 and 6 are there; 3 does nothing."""
     async with running() as driver:
         assert "1 Overview" in driver.lines()[1]
         assert "[6 Slots]" in (await driver.press("6"))
-        assert "[6 Slots]" in (await driver.press("4"))
+        assert "[6 Slots]" in (await driver.press("3"))
+        assert "[4 Dominators]" in (await driver.press("4"))
+        assert "[6 Slots]" in (await driver.press("tab"))
         assert "[1 Overview]" in (await driver.press("tab"))
 
 
@@ -59,23 +61,23 @@ async def test_the_filter_works_while_it_is_typed_and_a_bad_one_keeps_the_rows()
     """Escape clears it, enter keeps it, and the count is always there."""
     async with running() as driver:
         text = await driver.press("2", "slash", "a", "p", "p")
-        assert "4 of 25" in text
+        assert "4 of 26" in text
         assert "app.cart.LineItem" in text
         text = await driver.press("space", "slash", "left_parenthesis")
         assert "column 6" in text
         assert "app.cart.LineItem" in text
         text = await driver.press("backspace", "backspace", "enter")
-        assert "4 of 25" in driver.lines()[1]
+        assert "4 of 26" in driver.lines()[1]
         assert "q Quit" in text
         await driver.press("escape")
-        assert "25 types" in driver.lines()[1]
+        assert "26 types" in driver.lines()[1]
 
 
 async def test_keys_typed_into_the_filter_are_text() -> None:
     """A q in the filter does not quit, a 6 does not change the tab."""
     async with running() as driver:
         text = await driver.press("2", "slash", "q", "6")
-        assert "0 of 25" in text
+        assert "0 of 26" in text
         assert driver.app.is_running
 
 
@@ -86,7 +88,7 @@ async def test_sorting_by_keys_moves_through_the_columns_shown() -> None:
         assert "Count▼" in (await driver.press("less_than_sign"))
         assert driver.lines()[3].startswith(" str")
         assert "Count▲" in (await driver.press("r"))
-        assert driver.lines()[3].startswith(" threading.Thread")
+        assert driver.lines()[3].startswith(" frame")
 
 
 async def test_sizes_that_are_not_ready_are_marked_and_come_later() -> None:
@@ -94,19 +96,11 @@ async def test_sizes_that_are_not_ready_are_marked_and_come_later() -> None:
     engine = FakeEngine()
     engine.sizes_gate = threading.Event()
     async with running(engine, settle=False) as driver:
-        await _until(driver, "[1 Overview]")
+        await driver.until("[1 Overview]")
         assert "…" in driver.lines()[11]
         engine.sizes_gate.set()
         await driver.settle()
         assert "…" not in driver.lines()[11]
-
-
-async def _until(driver: Driver, part: str) -> None:
-    for _ in range(1_000):
-        await driver.pilot.pause(0.01)
-        if part in driver.text():
-            return
-    raise AssertionError(driver.text())
 
 
 async def test_enter_opens_a_type_and_then_its_slots_advice() -> None:
@@ -115,7 +109,7 @@ async def test_enter_opens_a_type_and_then_its_slots_advice() -> None:
         await driver.press("down", "down", "enter")
         assert "[2 Types]" in driver.text()
         assert driver.app.main_screen is not None
-        assert driver.app.main_screen.tab.current_row().type_name == "dict"
+        assert driver.app.main_screen.tab.current_row().type_name == "builtins.dict"
         await driver.press("slash", *"linei", "enter", "enter")
         assert "[6 Slots]" in driver.text()
         assert '__slots__ = ("currency", "price", "qty", "sku")' in driver.text()
@@ -133,7 +127,7 @@ async def test_exact_bytes_can_be_switched_on() -> None:
 async def test_ascii_mode_writes_ascii_only() -> None:
     """Also the bars, the signs and the dialogs."""
     async with running(ascii_only=True) as driver:
-        for keys in ((), ("2",), ("6",), ("question_mark",), ("escape", "e")):
+        for keys in ((), ("2",), ("4",), ("6",), ("p",), ("escape",), ("question_mark",), ("escape", "e")):
             text = await driver.press(*keys)
             assert text.isascii(), [char for char in text if not char.isascii()]
 
@@ -142,12 +136,12 @@ async def test_ascii_mode_writes_ascii_only() -> None:
 async def test_hostile_names_change_nothing_but_their_own_cells(size: tuple[int, int]) -> None:
     """Markup stays text, controls are escapes, every row has its width, exports still work."""
     async with running(size=size, loaded=hostile_snapshot(), path="/tmp/x\x1b[2J.heapscope") as driver:
-        for keys in ((), ("2",), ("6",)):
+        for keys in ((), ("2",), ("4",), ("m",), ("6",), ("2", "p"), ("tab",)):
             text = await driver.press(*keys)
             assert not set(text) & set("\x1b\x07\u202e\u2066\u200d")
             for line in text.splitlines():
                 assert cell_len(line) == size[0]
-        text = await driver.press("2")
+        text = await driver.press("escape", "2")
         assert "lick=app.quit]x[/]" in text
         main = driver.app.main_screen
         assert main is not None
@@ -170,4 +164,6 @@ async def test_an_empty_snapshot_says_so() -> None:
     async with running(loaded=make_snapshot(()), path="empty.heapscope") as driver:
         assert "no objects" in driver.text()
         assert "0 types" in (await driver.press("2"))
+        assert "nothing to hold" in (await driver.press("4"))
+        assert "no object here" in (await driver.press("p"))
         assert "No class keeps a dict" in (await driver.press("6"))

@@ -52,6 +52,7 @@ def test_noise_below_one_percent_stays_a_flat_line() -> None:
 def test_percentages_do_not_claim_zero_for_little() -> None:
     """A small share is not none."""
     assert [percent(share) for share in (0, 0.0005, 0.031, 0.28)] == ["0%", "<0.1%", "3.1%", "28%"]
+    assert [percent(share) for share in (0.994, 0.995, 0.9999, 1)] == ["99%", "99.5%", "99.9%", "100%"]
 
 
 def test_words_are_set_in_lines() -> None:

@@ -44,6 +44,7 @@ def export_types(view: HeapView, rows: Sequence[HistogramRow]) -> ExportTable:
             "allocated_bytes": row.allocated_bytes,
             "recursive_bytes": row.recursive_bytes,
             "retained_bytes": row.retained_bytes,
+            "is_retained_exact": row.is_retained_exact,
         }
         if view.deltas is not None:
             values["count_change"] = count_change(view, row.type_name)

@@ -20,7 +20,10 @@ MIN_NAME_WIDTH = 12
 
 @dataclass(frozen=True, slots=True)
 class HeaderFacts:
-    """What the header tells. ``captured`` is a time of day; ``source`` a file name, "" for a live target."""
+    """What the header tells. ``captured`` is a time of day; ``source`` a file name, "" for a live target.
+
+    ``work`` says what is being computed.
+    """
 
     name: str
     pid: int
@@ -32,6 +35,7 @@ class HeaderFacts:
     number: int = 0
     source: str = ""
     has_ended: bool = False
+    work: str = ""
 
 
 def header_line(facts: HeaderFacts, width: int) -> Line:
@@ -57,6 +61,8 @@ def _optional_parts(facts: HeaderFacts) -> list[tuple[int, list[Span]]]:
         parts.append((1, [Span("  ended", "warn")]))
     elif facts.rss_bytes is not None:
         parts.append((1, [Span("  RSS ", "dim"), Span(format_bytes(facts.rss_bytes), "strong")]))
+    if facts.work:
+        parts.append((8, [Span(f"  … {facts.work}", "title")]))
     if facts.pause_ns is not None:
         parts.append((6, [Span("  pause ", "dim"), Span(format_duration_ns(facts.pause_ns))]))
     if facts.captured:

@@ -39,13 +39,13 @@ def types_columns(view: HeapView, writing: Writing) -> list[Column[HistogramRow]
         Column("allocated", "Allocated", lambda row: writing.size(row.allocated_bytes),
                lambda row: row.allocated_bytes, 10 + wide, rank=5),
         Column("recursive", "Recursive", lambda row: writing.size(row.recursive_bytes),
-               lambda row: row.recursive_bytes, 10 + wide, rank=1, style=_pending),
+               lambda row: row.recursive_bytes, 10 + wide, rank=2, style=_pending),
+        Column("retained", "Retained", lambda row: writing.retained(row.retained_bytes, is_exact=row.is_retained_exact),
+               lambda row: row.retained_bytes, 9 + wide, rank=1),
         Column("share", "%heap", lambda row: percent(row.share), lambda row: row.share, 6, rank=3),
         Column("bar", "", lambda row: percent(row.share), None, BAR_WIDTH, align="left", rank=4,
                style=lambda row: "bar", bar_share=lambda row: row.share / top_share),
     ]  # fmt: skip
-    if any(row.retained_bytes is not None for row in view.current.histogram.rows):
-        columns.insert(5, _retained(writing, wide))
     if view.deltas is not None:
         columns += _delta_columns(view, writing, wide)
     return columns
@@ -53,11 +53,6 @@ def types_columns(view: HeapView, writing: Writing) -> list[Column[HistogramRow]
 
 def _pending(row: HistogramRow) -> str:
     return "dim" if row.recursive_bytes is None else ""
-
-
-def _retained(writing: Writing, wide: int) -> Column[HistogramRow]:
-    return Column("retained", "Retained", lambda row: writing.size(row.retained_bytes), lambda row: row.retained_bytes,
-                  9 + wide, rank=2)  # fmt: skip
 
 
 def _delta_columns(view: HeapView, writing: Writing, wide: int) -> list[Column[HistogramRow]]:
@@ -99,10 +94,11 @@ def types_rows(view: HeapView) -> tuple[HistogramRow, ...]:
     """Return all types, and behind them, as rows of zeros, those that have vanished since the baseline."""
     gone = [delta.base for delta in (view.deltas or {}).values() if delta.new is None and delta.base is not None]
     recursive = 0 if view.current.has_recursive else None
-    return (*view.current.histogram.rows, *(_emptied(row, recursive) for row in gone))
+    retained = any(row.retained_bytes is not None for row in view.current.histogram.rows)
+    return (*view.current.histogram.rows, *(_emptied(row, recursive, retained=retained) for row in gone))
 
 
-def _emptied(row: HistogramRow, recursive: int | None) -> HistogramRow:
+def _emptied(row: HistogramRow, recursive: int | None, *, retained: bool) -> HistogramRow:
     return dataclasses.replace(
         row,
         type_index=-1,
@@ -110,7 +106,7 @@ def _emptied(row: HistogramRow, recursive: int | None) -> HistogramRow:
         shallow_bytes=0,
         allocated_bytes=0,
         recursive_bytes=recursive,
-        retained_bytes=None,
+        retained_bytes=0 if retained else None,
         share=0.0,
         type_count=0,
     )
@@ -155,6 +151,7 @@ def types_detail(view: HeapView, row: HistogramRow | None, writing: Writing) -> 
         _figure("  each, mean", writing.size(row.shallow_bytes // max(1, row.count))),
         _figure("allocated", writing.size(row.allocated_bytes)),
         _figure("recursive", writing.size(row.recursive_bytes)),
+        _figure("retained", writing.retained(row.retained_bytes, is_exact=row.is_retained_exact)),
         _figure("of the heap", percent(row.share)),
     ]
     if row.type_count > 1:
@@ -166,7 +163,7 @@ def types_detail(view: HeapView, row: HistogramRow | None, writing: Writing) -> 
             _figure("Δ count", writing.count_delta(count_change(view, row.type_name))),
             _figure("Δ shallow", writing.size_delta(shallow_change(view, row.type_name))),
         ]
-    return lines + _slots_note(view, row, writing)
+    return [*lines, *_slots_note(view, row, writing), EMPTY, line(("p", "key"), (" shows who holds them", "dim"))]
 
 
 def _figure(name: str, value: str) -> Line:

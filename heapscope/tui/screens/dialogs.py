@@ -30,6 +30,11 @@ WORDS_HELP: tuple[tuple[str, str], ...] = (
     ("allocated", "the same, as the allocator rounds it"),
     ("recursive", "with everything reachable from them, each object once;"),
     ("", "sizes of two types overlap, so they do not add up"),
+    ("retained", "what would be freed with them: nobody else holds it;"),
+    ("", "≥ before it: a lower bound, until it is computed exactly"),
+    ("dominators", "a row of the tree alone holds all that is below it"),
+    ("root", "what lives by itself: modules, frames, the interpreter"),
+    ("garbage", "what no root leads to, until the collector runs"),
     ("pause", "how long the target stood still"),
     ("coverage", "bytes found as objects / bytes in use by Python"),
 )
@@ -39,7 +44,7 @@ KEYS_WIDTH = 14
 def all_help() -> list[Line]:
     """Return the whole help; every action of the registry is in it."""
     lines: list[Line] = []
-    for scope in (Scope.MAIN, Scope.TABLE, Scope.FILTER):
+    for scope in (Scope.MAIN, Scope.TABLE, Scope.TREE, Scope.PATHS, Scope.FILTER):
         lines += _section(scope.value, help_lines(scope))
     lines += _section("Filter language", list(FILTER_HELP))
     for scope in (Scope.PICKER, Scope.ATTACH, Scope.PATH, Scope.CONFIRM, Scope.HELP, Scope.APP):

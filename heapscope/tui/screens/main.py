@@ -15,17 +15,24 @@ from textual.widgets import Input
 from heapscope.tui.actions import Scope, View, bindings_of
 from heapscope.tui.chrome import FilterBar, FilterInput, KeyBar, SizedScreen, TabStrip
 from heapscope.tui.filters import Filter, FilterError, parse_filter
+from heapscope.tui.holders import PathQuestion
 from heapscope.tui.lines import Line, Lines, line
 from heapscope.tui.presenters.export import ExportTable
 from heapscope.tui.presenters.header import HeaderFacts, header_line
 from heapscope.tui.state import HeapView, Writing
 from heapscope.tui.textfit import cut_end, safe_text
 from heapscope.tui.views.base import HeapTab
+from heapscope.tui.views.dominators import DominatorsTab
 from heapscope.tui.views.overview import OverviewTab
 from heapscope.tui.views.slots import SlotsTab
 from heapscope.tui.views.types import TypesTab
 
-_TABS: dict[View, type[HeapTab]] = {View.OVERVIEW: OverviewTab, View.TYPES: TypesTab, View.SLOTS: SlotsTab}
+_TABS: dict[View, type[HeapTab]] = {
+    View.OVERVIEW: OverviewTab,
+    View.TYPES: TypesTab,
+    View.DOMINATORS: DominatorsTab,
+    View.SLOTS: SlotsTab,
+}
 
 
 class MainScreen(SizedScreen):
@@ -60,6 +67,13 @@ class MainScreen(SizedScreen):
             super().__init__()
             self.table = table
 
+    class PathsWanted(Message):
+        """Search paths to what a row stands for."""
+
+        def __init__(self, question: PathQuestion) -> None:
+            super().__init__()
+            self.question = question
+
     NO_ROWS: ClassVar[str] = "nothing here to copy"
 
     def __init__(self, view: HeapView, header: HeaderFacts, *, ascii_only: bool) -> None:
@@ -91,6 +105,11 @@ class MainScreen(SizedScreen):
     def tab(self) -> HeapTab:
         """The tab in front."""
         return self._tab_of(self._current)
+
+    @property
+    def dominators(self) -> DominatorsTab:
+        """The dominator tree."""
+        return self.query_one(DominatorsTab)
 
     def _tab_of(self, view: View) -> HeapTab:
         return self.query_one(_TABS[view])
@@ -160,10 +179,17 @@ class MainScreen(SizedScreen):
         for one in View:
             self._tab_of(one).set_class(one is view, "-current")
         self.tab.table.focus()
+        is_tree = view is View.DOMINATORS
+        self.query_one(KeyBar).show_scopes(Scope.TREE if is_tree else Scope.TABLE, Scope.MAIN)
         self._draw_frame()
 
+    def show_place(self, node: int) -> None:
+        """Go to an object in the dominator tree."""
+        self._go_to(View.DOMINATORS)
+        self.dominators.show_place(node)
+
     def on_vtable_row_selected(self) -> None:
-        """Open a row: from the Overview to the type, from a type to its slots advice."""
+        """Open a row: from the Overview to the type, from a type to its slots advice or its paths, a tree's in place."""
         row = self.tab.current_row()
         if row is None:
             return
@@ -175,7 +201,9 @@ class MainScreen(SizedScreen):
             if self._tab_of(View.SLOTS).select_type(row.type_name):
                 self._go_to(View.SLOTS)
             else:
-                self.notify("nothing more about this type in this version", markup=False)
+                self.action_paths()
+        elif self._current is View.DOMINATORS:
+            self.dominators.action_switch()
 
     def action_filter(self) -> None:
         """Open the filter line; the Overview has none, so it opens in Types."""
@@ -242,6 +270,14 @@ class MainScreen(SizedScreen):
             self.show_banner("")
         elif self._current is not View.OVERVIEW:
             self._go_to(View.OVERVIEW)
+
+    def action_paths(self) -> None:
+        """Search the paths to what the row under the cursor stands for."""
+        question = self.tab.path_question()
+        if question is None:
+            self.notify("no object here to search paths to", markup=False)
+            return
+        self.post_message(self.PathsWanted(question))
 
     def action_export_view(self) -> None:
         """Write what the tab shows."""

@@ -11,10 +11,11 @@ from textual.containers import Container
 from textual.message import Message
 
 from heapscope.tui.filters import Filter
+from heapscope.tui.holders import PathQuestion
 from heapscope.tui.presenters.export import ExportTable
 from heapscope.tui.state import HeapView, Writing
 from heapscope.tui.tablemodel import TableModel
-from heapscope.tui.textfit import time_of_day
+from heapscope.tui.textfit import shown_type, time_of_day
 from heapscope.tui.vtable import VTable
 
 
@@ -97,6 +98,14 @@ class HeapTab(Container):
     def on_vtable_row_highlighted(self) -> None:
         """Bring the detail in line with the cursor."""
         self.show_around()
+
+    def path_question(self) -> PathQuestion | None:
+        """Return the question for the paths to what the row under the cursor stands for; None where there is none."""
+        row = self.current_row()
+        if row is None:
+            return None
+        count = getattr(row, "count", None) or getattr(row, "instances", 0)
+        return PathQuestion(f"{count:,} × {shown_type(row.type_name, 60)}", row.type_name) if count else None
 
     def note(self) -> str:
         """Say how many rows are shown, and why not all."""

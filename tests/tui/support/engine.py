@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from heapscope.analysis.diff import HistogramDelta
 from heapscope.errors import Cancelled, ExitCode, HeapscopeError
+from heapscope.graph.library import Oversight
 from heapscope.service.capture import CaptureOptions, CaptureProgress
 from heapscope.snapshot.model import Snapshot
 from heapscope.target.info import TargetInfo
 from heapscope.target.obstacles import Obstacle
 from heapscope.tui.engine import LiveEngine, TargetSample
+from heapscope.tui.holders import HolderIndex, PathAnswer, PathQuestion
 from heapscope.tui.state import Analysis
 from tests.tui.support.heaps import CAPTURED_AT, STARTED_AT, grown_rows, make_snapshot
 
@@ -59,6 +61,11 @@ class FakeEngine(LiveEngine):
         self.error: HeapscopeError | Exception | None = None
         self.gate: threading.Event | None = None  # a capture waits here, or until it is cancelled
         self.sizes_gate: threading.Event | None = None
+        self.holders_gate: threading.Event | None = None  # dominators wait here, or until they are cancelled
+        self.holders_error: Exception | None = None
+        self.paths_gate: threading.Event | None = None
+        self.paths_error: Exception | None = None
+        self.given_up: list[str] = []
         self.at_gate = threading.Event()
         self.captures = 0
         self.is_alive = True
@@ -99,6 +106,29 @@ class FakeEngine(LiveEngine):
         if self.sizes_gate is not None:
             self.sizes_gate.wait(30)
         return super().complete(analysis, is_cancelled)
+
+    def find_holders(self, snapshot: Snapshot, oversight: Oversight) -> HolderIndex:
+        """Wait for the gate, then compute."""
+        self._wait(self.holders_gate, "holders", oversight)
+        if self.holders_error is not None:
+            raise self.holders_error
+        return super().find_holders(snapshot, oversight)
+
+    def search_paths(self, holders: HolderIndex, question: PathQuestion, oversight: Oversight) -> PathAnswer:
+        """Wait for the gate, then search."""
+        self._wait(self.paths_gate, "paths", oversight)
+        if self.paths_error is not None:
+            raise self.paths_error
+        return super().search_paths(holders, question, oversight)
+
+    def _wait(self, gate: threading.Event | None, what: str, oversight: Oversight) -> None:
+        if gate is None:
+            return
+        oversight.report(0.43)
+        while not gate.wait(0.01):
+            if oversight.is_cancelled():
+                self.given_up.append(what)
+                raise Cancelled("The computation was given up")
 
     def compare(self, base: Analysis, new: Analysis) -> Mapping[str, HistogramDelta]:
         """Compare for real."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from heapscope.snapshot.model import InstanceFacts, Snapshot, SnapshotMeta, StateFigures, TypeInfo
 from heapscope.wire.protocol import DictState
+from tests.tui.support.links import OBJECT_GAP, link
 
 BASE_ADDRESS = 0x7F21_C000_0000
 TYPE_ADDRESS = 0x55D0_0000_0000
@@ -17,29 +18,30 @@ STARTED_AT = CAPTURED_AT - 19_000.0
 
 # name, instances, bytes of each, attributes of the class (empty: no per-instance dict)
 SERVICE_TYPES: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
-    ("dict", 9_210, 232, ()),
-    ("str", 31_004, 71, ()),
+    ("builtins.dict", 9_210, 232, ()),
+    ("builtins.str", 31_004, 71, ()),
     ("app.sessions.Session", 4_129, 48, ("user", "data", "created", "token", "last_seen")),
     ("app.cart.LineItem", 12_405, 48, ("sku", "qty", "price", "currency")),
-    ("list", 5_110, 104, ()),
-    ("bytes", 2_201, 533, ()),
-    ("int", 18_400, 28, ()),
-    ("tuple", 7_024, 64, ()),
-    ("function", 9_241, 160, ()),
-    ("code", 6_180, 512, ()),
-    ("type", 921, 1_176, ()),
+    ("builtins.list", 5_110, 104, ()),
+    ("builtins.bytes", 2_201, 533, ()),
+    ("builtins.int", 18_400, 28, ()),
+    ("builtins.tuple", 7_024, 64, ()),
+    ("builtins.function", 9_241, 160, ()),
+    ("builtins.code", 6_180, 512, ()),
+    ("builtins.type", 921, 1_176, ()),
     ("app.events.Event", 2_011, 48, ("kind", "payload", "at")),
     ("datetime.datetime", 4_129, 48, ()),
     ("collections.OrderedDict", 120, 4_096, ()),
-    ("set", 340, 728, ()),
+    ("builtins.set", 340, 728, ()),
     ("sqlalchemy.orm.state.InstanceState", 412, 48, ("obj", "class_", "modified", "key")),
     ("weakref.ReferenceType", 1_820, 72, ()),
-    ("builtin_function_or_method", 2_100, 72, ()),
+    ("builtins.builtin_function_or_method", 2_100, 72, ()),
     ("app.models.User", 412, 48, ("_sa_instance_state", "id", "name", "email")),
-    ("cell", 3_001, 40, ()),
-    ("module", 604, 72, ()),
-    ("frozenset", 210, 440, ()),
-    ("property", 1_200, 72, ()),
+    ("builtins.cell", 3_001, 40, ()),
+    ("builtins.module", 604, 72, ()),
+    ("builtins.frame", 6, 480, ()),
+    ("builtins.frozenset", 210, 440, ()),
+    ("builtins.property", 1_200, 72, ()),
     ("threading.Thread", 38, 48, ("_target", "_name", "_args", "_kwargs", "_daemonic")),
     ("logging.Logger", 41, 48, ("name", "level", "parent", "handlers")),
 )  # fmt: skip
@@ -68,28 +70,33 @@ def make_snapshot(
     pid: int = 48213,
     warnings: tuple[str, ...] = (),
 ) -> Snapshot:
-    """Build a snapshot with so many objects of each type; every object refers to the next."""
+    """Build a snapshot with so many objects of each type, held as a service holds them, or in a ring with one root."""
     counts = [count for _name, count, _size, _attributes in rows]
     total = sum(counts)
     shallow = np.repeat(np.array([size for _n, _c, size, _a in rows], dtype=np.uint64), counts)
-    offsets = np.arange(total + 1, dtype=np.uint64)
-    targets = np.roll(np.arange(total, dtype=np.uint32), -1)
+    type_index = np.repeat(np.arange(len(rows), dtype=np.uint32), counts)
+    links = link([(name, count) for name, count, _size, _attributes in rows], BASE_ADDRESS)
     return Snapshot(
         meta=_meta(captured_at, pid, warnings),
         types=tuple(_type(index, row) for index, row in enumerate(rows)),
         instances=tuple(_instances(index, row) for index, row in enumerate(rows) if row[3]),
-        roots=(),
-        address=np.uint64(BASE_ADDRESS) + np.arange(total, dtype=np.uint64) * np.uint64(64),
-        type_index=np.repeat(np.arange(len(rows), dtype=np.uint32), counts),
+        roots=links.roots,
+        address=np.uint64(BASE_ADDRESS) + np.arange(total, dtype=np.uint64) * np.uint64(OBJECT_GAP),
+        type_index=type_index,
         shallow=shallow,
         allocated=(shallow + np.uint64(15)) // np.uint64(16) * np.uint64(16),
-        refcount=np.ones(total, dtype=np.uint64),
-        length=np.full(total, -1, dtype=np.int64),
+        refcount=links.refcount,
+        length=np.where(np.isin(type_index, _sized_types(rows)), np.diff(links.offsets).astype(np.int64), -1),
         flags=np.zeros(total, dtype=np.uint32),
         fingerprint=np.zeros(total, dtype=np.uint64),
-        reference_offsets=offsets,
-        reference_targets=targets,
+        reference_offsets=links.offsets,
+        reference_targets=links.targets,
     )
+
+
+def _sized_types(rows: tuple[tuple[str, int, int, tuple[str, ...]], ...]) -> list[int]:
+    sized = {"builtins.dict", "builtins.list", "builtins.tuple", "collections.OrderedDict"}
+    return [at for at, row in enumerate(rows) if row[0] in sized]
 
 
 def _meta(captured_at: float, pid: int, warnings: tuple[str, ...]) -> SnapshotMeta:
@@ -149,7 +156,13 @@ def _instances(index: int, row: tuple[str, int, int, tuple[str, ...]]) -> Instan
 
 def grown_rows() -> tuple[tuple[str, int, int, tuple[str, ...]], ...]:
     """Return the service's types some time later: sessions and what they hold have grown."""
-    more = {"app.sessions.Session": 1_650, "dict": 1_702, "str": 4_409, "app.cart.LineItem": 1_236, "bytes": -61}
+    more = {
+        "app.sessions.Session": 1_650,
+        "builtins.dict": 1_702,
+        "builtins.str": 4_409,
+        "app.cart.LineItem": 1_236,
+        "builtins.bytes": -61,
+    }
     return tuple((name, count + more.get(name, 0), size, names) for name, count, size, names in SERVICE_TYPES)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -43,6 +44,14 @@ class Driver:
             await self.settle()
         return self.text()
 
+    async def until(self, part: str) -> str:
+        """Wait until something is on the screen, while workers go on; return the screen."""
+        for _ in range(1_000):
+            await self.pilot.pause(0.01)
+            if part in self.text():
+                return self.text()
+        raise AssertionError(self.text())
+
     def text(self) -> str:
         """Return the screen as text."""
         width, height = self.app.size
@@ -54,6 +63,12 @@ class Driver:
     def lines(self) -> list[str]:
         """Return the rows of the screen."""
         return self.text().splitlines()
+
+
+def only_text(folder: Path, pattern: str) -> str:
+    """Return the contents of the one file that a pattern matches."""
+    (path,) = folder.glob(pattern)
+    return path.read_text()
 
 
 @asynccontextmanager
@@ -76,6 +91,6 @@ async def running(
         if settle:
             await driver.settle()
         yield driver
-        for gate in (engine.gate, engine.sizes_gate):
+        for gate in (engine.gate, engine.sizes_gate, engine.holders_gate, engine.paths_gate):
             if gate is not None:
                 gate.set()

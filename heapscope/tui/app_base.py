@@ -1,0 +1,46 @@
+"""Owns what all parts of the application share: what is known, who runs work, and which screens are open.
+
+Never blocks: captures, analysis, files and processes are touched in threads only (jobs, engine).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import App
+
+from heapscope.errors import ExitCode
+from heapscope.tui.actions import Scope, bindings_of
+from heapscope.tui.engine import Engine, LiveEngine
+from heapscope.tui.keeper import Keeper
+from heapscope.tui.runner import Runner
+from heapscope.tui.screens.attach import AttachScreen
+from heapscope.tui.screens.main import MainScreen
+
+
+class BaseApp(App[int]):
+    """The application without behaviour. ``keeper`` holds what is known, ``runner`` starts threads."""
+
+    BINDINGS = bindings_of(Scope.APP)
+    TITLE = "heapscope"
+    ENABLE_COMMAND_PALETTE: ClassVar[bool] = True
+    CSS = """
+    Screen.-ascii * { scrollbar-size: 0 0; }
+    """
+
+    def __init__(self, keeper: Keeper, *, engine: Engine | None = None, ascii_only: bool = False) -> None:
+        super().__init__()
+        self.keeper = keeper
+        self.runner = Runner(self, engine if engine is not None else LiveEngine(), keeper)
+        self.ascii_only = ascii_only
+        self.last_code = ExitCode.OK
+
+    @property
+    def main_screen(self) -> MainScreen | None:
+        """The main screen, once there is one."""
+        return next((screen for screen in self.screen_stack if isinstance(screen, MainScreen)), None)
+
+    @property
+    def attach_screen(self) -> AttachScreen | None:
+        """The attach screen, if one is open; a dialog may be above it."""
+        return next((screen for screen in self.screen_stack if isinstance(screen, AttachScreen)), None)

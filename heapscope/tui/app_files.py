@@ -1,0 +1,62 @@
+"""Owns writing files on request: exports of a view, the snapshot itself.
+
+Never overwrites, and never writes without having asked where.
+"""
+
+from __future__ import annotations
+
+from heapscope.tui import jobs
+from heapscope.tui.app_base import BaseApp
+from heapscope.tui.files import propose_path
+from heapscope.tui.presenters.export import FORMATS, ExportTable, write_export
+from heapscope.tui.screens.dialogs import PathScreen
+from heapscope.tui.screens.main import MainScreen
+from heapscope.tui.screens.paths import PathsScreen
+
+
+class FilesApp(BaseApp):
+    """The part of the application that writes files."""
+
+    def on_main_screen_export_wanted(self, event: MainScreen.ExportWanted) -> None:
+        """Write what a tab shows."""
+        self._export(event.table)
+
+    def on_paths_screen_export_wanted(self, event: PathsScreen.ExportWanted) -> None:
+        """Write what the paths show."""
+        self._export(event.table)
+
+    def _export(self, table: ExportTable) -> None:
+        """Ask where, then write."""
+
+        def write(path: str | bool | None) -> None:
+            if isinstance(path, str):
+                ending = path.rpartition(".")[2]
+                text = write_export(table, ending if ending in FORMATS else FORMATS[0])
+                self.runner.write_text(path, text)
+
+        what = f"Export {table.name}: {len(table.rows):,} of {table.total:,} rows"
+        proposed = propose_path(self.keeper.file_stem(f"{table.name}-"), FORMATS[0])
+        self.push_screen(PathScreen(what, proposed, FORMATS, ascii_only=self.ascii_only), write)
+
+    def on_main_screen_write_wanted(self) -> None:
+        """Ask where, then write."""
+        if self.keeper.view is None:
+            return
+        snapshot = self.keeper.view.current.snapshot
+
+        def write(path: str | bool | None) -> None:
+            if isinstance(path, str):
+                self.runner.write_snapshot(snapshot, path)
+
+        proposed = propose_path(self.keeper.file_stem(""), "heapscope")
+        self.push_screen(PathScreen("Write the snapshot", proposed, ("heapscope",), ascii_only=self.ascii_only), write)
+
+    def on_file_written(self, event: jobs.FileWritten) -> None:
+        """Say where it is, or why it is not."""
+        if event.error is not None:
+            self.notify(f"{event.error.message}: {event.error.hint}", markup=False, severity="error", timeout=10)
+            return
+        if isinstance(self.screen, PathsScreen):
+            self.notify(f"wrote {event.path}", markup=False)
+        if self.main_screen is not None:
+            self.main_screen.show_banner(f"wrote {event.path}", is_warning=False)
