@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import struct
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,20 +17,20 @@ import numpy as np
 
 from heapscope.errors import CaptureInconsistent
 from heapscope.snapshot import records
-from heapscope.snapshot.addresses import NONE, AddressIndex, DuplicateAddress
+from heapscope.snapshot.addresses import AddressIndex, DuplicateAddress
 from heapscope.snapshot.columns import GrowableColumn, RowColumns
+from heapscope.snapshot.joining import resolve_roots, with_subclass_counts
 from heapscope.snapshot.model import (
     MAX_OBJECTS,
-    NO_OBJECT,
     I64Array,
     InstanceFacts,
-    Root,
     Snapshot,
     SnapshotMeta,
     TypeInfo,
     U32Array,
     U64Array,
 )
+from heapscope.snapshot.naming import NamingBuilder
 from heapscope.snapshot.packed import PackedDecoder, PackedError, read_counts
 from heapscope.units import clean_text
 from heapscope.wire.protocol import COLUMNS, MAX_FRAME_SIZE, PROTOCOL_VERSION, Kind
@@ -63,8 +62,9 @@ class SnapshotBuilder:
         self._decoder = PackedDecoder(self._rows, max_types=records.MAX_TYPES)
         self._types: dict[int, TypeInfo] = {}
         self._instances: dict[int, InstanceFacts] = {}
-        self._roots: list[tuple[int, int, str]] = []
-        self._host_roots: list[tuple[int, int, str]] = []
+        self._roots: list[records.RootRecord] = []
+        self._host_roots: list[records.RootRecord] = []
+        self._naming = NamingBuilder()
         self._warnings: list[str] = []
         self._references_due = 0  # of the one object whose references did not fit into its OBJECTS frame
         self._is_built = False
@@ -91,6 +91,8 @@ class SnapshotBuilder:
                 self._feed_objects(payload)
             elif kind == Kind.REFERENCES:
                 self._feed_references(payload)
+            elif kind == Kind.NAMES:
+                self._naming.feed_names(bytes(payload))
             else:
                 self._feed_value(kind, decode_value(bytes(payload)))
         except (records.RecordError, ValueFormatError, PackedError) as error:
@@ -102,8 +104,8 @@ class SnapshotBuilder:
         if is_cut or (kind in (Kind.OBJECTS, Kind.REFERENCES, Kind.END) and self._decoder.is_open):
             raise _inconsistent("the references of an object are cut off")
 
-    def add_roots(self, roots: Sequence[tuple[int, int, str]]) -> None:
-        """Add roots that the host has read itself: (kind, address, label) as in a ROOTS frame."""
+    def add_roots(self, roots: Sequence[records.RootRecord]) -> None:
+        """Add roots that the host has read itself."""
         self._host_roots.extend(roots)
 
     def _feed_value(self, kind: int, value: records.Value) -> None:
@@ -111,6 +113,8 @@ class SnapshotBuilder:
             self._feed_types(records.parse_list(value, "types", records.MAX_TYPES))
         elif kind == Kind.INSTANCES:
             self._feed_instances(records.parse_list(value, "instances", records.MAX_TYPES))
+        elif kind == Kind.SHAPES:
+            self._naming.feed_shapes(value)
         elif kind == Kind.ROOTS:
             roots = records.parse_list(value, "roots", records.MAX_ROOTS - len(self._roots))
             self._roots.extend(records.parse_root(root) for root in roots)
@@ -209,6 +213,7 @@ class SnapshotBuilder:
         except (DuplicateAddress, ValueError) as error:
             raise _inconsistent(str(error)) from error
         roots = resolve_roots([*self._roots, *self._host_roots], index)
+        naming = self._naming.build(index)
         del index
         types = with_subclass_counts(self._types)
         return Snapshot(
@@ -226,6 +231,7 @@ class SnapshotBuilder:
             reference_offsets=offsets,
             reference_targets=targets,
             dangling_reference_count=dangling,
+            naming=naming,
             meta=dataclasses.replace(meta, warnings=self._all_warnings(meta, dangling)),  # the last: lengths may warn
         )
 
@@ -281,19 +287,3 @@ class SnapshotBuilder:
         if dangling:
             warnings.append(f"{dangling} references lead to objects that were not recorded: dropped")
         return tuple(dict.fromkeys(warnings))
-
-
-def resolve_roots(roots: Sequence[tuple[int, int, str]], index: AddressIndex) -> tuple[Root, ...]:
-    """Give each root its object index."""
-    found = index.find(np.array([address for _, address, _ in roots], dtype=np.uint64))
-    indexes = np.where(found == NONE, NO_OBJECT, found.astype(np.int64)).tolist()
-    return tuple(
-        Root(kind, address, object_index, label)
-        for (kind, address, label), object_index in zip(roots, indexes, strict=True)
-    )
-
-
-def with_subclass_counts(types: Mapping[int, TypeInfo]) -> tuple[TypeInfo, ...]:
-    """Give each type the number of recorded types that name it among their bases."""
-    counts = Counter(base for info in types.values() for base in set(info.bases))
-    return tuple(dataclasses.replace(info, subclasses=counts[info.address]) for info in types.values())

@@ -21,6 +21,7 @@ from heapscope.snapshot.model import (
     MAX_OBJECTS,
     NO_OBJECT,
     InstanceFacts,
+    Naming,
     Root,
     Snapshot,
     SnapshotMeta,
@@ -28,11 +29,13 @@ from heapscope.snapshot.model import (
     U32Array,
     U64Array,
 )
+from heapscope.snapshot.naming import naming_record, parse_naming
 
 Column = npt.NDArray[Any]
 Result = TypeVar("Result")
 
 RECORD_SECTIONS = ("meta", "types", "instances", "roots")
+NAMING = "naming"  # optional: files from before it, and of collectors that know no names, do not have it
 TYPE_COLUMNS = ("type_count", "type_shallow", "type_allocated")  # u64 per type: what opening to a table of types needs
 ROOT_OBJECTS = "root_objects"  # u32 per root: its object, or NO_ROOT_OBJECT
 NO_ROOT_OBJECT = 0xFFFFFFFF
@@ -100,7 +103,7 @@ def transform_of(column: str) -> Transform:
 
 
 def encode_records(snapshot: Snapshot, name: str) -> bytes:
-    """Give the JSON of one of the RECORD_SECTIONS."""
+    """Give the JSON of one of the RECORD_SECTIONS, or of NAMING."""
     if name == "meta":
         value: Any = {
             **records.meta_record(snapshot.meta),
@@ -110,6 +113,8 @@ def encode_records(snapshot: Snapshot, name: str) -> bytes:
         value = [records.type_record(info) for info in snapshot.types]
     elif name == "instances":
         value = [records.instances_record(facts) for facts in snapshot.instances]
+    elif name == NAMING:
+        value = naming_record(snapshot.naming)
     else:
         value = [records.root_record(root) for root in snapshot.roots]
     # ASCII only: names from a target may hold lone surrogates, which no encoding of text takes.
@@ -170,9 +175,17 @@ def _with_numbers(states: Mapping[str, Any]) -> dict[int, Any]:
     return {int(state): figures for state, figures in states.items()}
 
 
-def decode_roots(raw: bytes) -> tuple[tuple[int, int, str], ...]:
-    """Read the section roots: kind, address, label of each. Raises ContentsError."""
+def decode_roots(raw: bytes) -> tuple[records.RootRecord, ...]:
+    """Read the section roots. Raises ContentsError."""
     return _parse_all("roots", _json("roots", raw), records.MAX_ROOTS, records.parse_root)
+
+
+def decode_naming(raw: bytes, object_count: int) -> Naming:
+    """Read the section naming. Raises ContentsError."""
+    try:
+        return parse_naming(_json(NAMING, raw), object_count)
+    except records.RecordError as error:
+        raise ContentsError(f"a record is wrong: {error}") from error
 
 
 def _json(name: str, raw: bytes) -> records.Value:
@@ -194,16 +207,19 @@ def _parsed(name: str, parse: Callable[[], Result]) -> Result:
         raise ContentsError(f"its section {name} cannot be parsed") from error
 
 
-def join_roots(roots: tuple[tuple[int, int, str], ...], objects: U32Array, address: U64Array) -> tuple[Root, ...]:
+def join_roots(roots: tuple[records.RootRecord, ...], objects: U32Array, address: U64Array) -> tuple[Root, ...]:
     """Join roots with their objects. Raises ContentsError."""
     known = objects != NO_ROOT_OBJECT
     if objects.size != len(roots) or bool((objects[known] >= address.size).any()):
         raise ContentsError("a root leads nowhere")
-    addresses = np.array([root[1] for root in roots], dtype=np.uint64)
+    addresses = np.array([root.address for root in roots], dtype=np.uint64)
     if bool((address[objects[known]] != addresses[known]).any()):
         raise ContentsError("a root is another object than it says")
     indexes = np.where(known, objects.astype(np.int64), NO_OBJECT).tolist()
-    return tuple(Root(kind, place, index, label) for (kind, place, label), index in zip(roots, indexes, strict=True))
+    return tuple(
+        Root(root.kind, root.address, index, root.label, root.variables)
+        for root, index in zip(roots, indexes, strict=True)
+    )
 
 
 def absent_column(name: str, object_count: int) -> Column:

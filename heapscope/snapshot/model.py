@@ -103,6 +103,21 @@ class Root:
     address: int
     object_index: int
     label: str
+    variables: tuple[tuple[str, int], ...] = ()
+    """Of an executing frame: its local variables, name and address of each; empty where they are not known."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Naming:
+    """Names for references, where the collector knew them.
+
+    ``names`` are the texts of strings that are names, by object index. ``shapes`` are (object index, attribute names): the first
+    references of that object are the values of these attributes, in that order, and so are those of every object of the same
+    type with the same fingerprint.
+    """
+
+    names: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    shapes: tuple[tuple[int, tuple[str, ...]], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -124,6 +139,7 @@ class Snapshot:
     reference_offsets: U64Array
     reference_targets: U32Array
     dangling_reference_count: int = 0
+    naming: Naming = Naming()
 
     def __post_init__(self) -> None:
         """Make every column read-only, so that sharing one is safe."""

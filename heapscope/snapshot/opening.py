@@ -16,17 +16,19 @@ import numpy as np
 
 from heapscope.snapshot import contents
 from heapscope.snapshot.addresses import AddressIndex
-from heapscope.snapshot.builder import resolve_roots
 from heapscope.snapshot.contents import COMPARED_WITH, Column, ContentsError, TypeTable, transform_of
 from heapscope.snapshot.failures import raising_file_errors
+from heapscope.snapshot.joining import resolve_roots
 from heapscope.snapshot.layout import Transform
-from heapscope.snapshot.model import COLUMN_TYPES, Root, Snapshot, SnapshotMeta, TypeInfo
+from heapscope.snapshot.model import COLUMN_TYPES, Naming, Root, Snapshot, SnapshotMeta, TypeInfo
 from heapscope.snapshot.reader import Against, Run, SectionReader
 from heapscope.snapshot.transforms import referring_objects
 
 THREADS = 2
 _SUMMED = ("type_index", "shallow", "allocated")
-_READ = frozenset({*contents.RECORD_SECTIONS, *contents.TYPE_COLUMNS, contents.ROOT_OBJECTS, *COLUMN_TYPES})
+_READ = frozenset(
+    {*contents.RECORD_SECTIONS, contents.NAMING, *contents.TYPE_COLUMNS, contents.ROOT_OBJECTS, *COLUMN_TYPES}
+)
 _U64 = np.dtype("<u8")
 _U32 = np.dtype("<u4")
 
@@ -159,6 +161,7 @@ class SnapshotFile:
                 instances=contents.decode_instances(self._records("instances")),
                 roots=self._roots(columns["address"]),
                 dangling_reference_count=self.dangling_reference_count,
+                naming=self._naming(),
                 **columns,
             )
 
@@ -169,6 +172,11 @@ class SnapshotFile:
         if self._reader.version > 1:
             table = contents.sum_by_type(self.types, *(columns[name] for name in _SUMMED))
             contents.check_same_sums(self.type_table, table)
+
+    def _naming(self) -> Naming:
+        if contents.NAMING not in self._reader.sections:
+            return Naming()
+        return contents.decode_naming(self._records(contents.NAMING), self._object_count)
 
     def _records(self, name: str) -> bytes:
         return self._reader.read_bytes(name, contents.MAX_RECORDS_SIZE)

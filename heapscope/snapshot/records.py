@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from heapscope.snapshot.model import InstanceFacts, Root, SnapshotMeta, StateFigures, TypeInfo
 from heapscope.wire.protocol import MAX_ATTRIBUTES, MAX_NAME, DictState, RootKind
@@ -54,7 +54,8 @@ def _bool(record: Mapping[Value, Value], key: str) -> bool:
     return bool(_field(record, key, (bool, int)))
 
 
-def _text(value: Value, what: str, limit: int = MAX_TEXT) -> str:
+def parse_text(value: Value, what: str, limit: int = MAX_TEXT) -> str:
+    """Read a text of bounded length. Raises RecordError."""
     if not isinstance(value, str):
         raise RecordError(f"{what} is no text")
     if len(value) > limit:
@@ -70,7 +71,8 @@ def _items(value: Value, what: str, limit: int, parse: Callable[[Value], Item]) 
     return tuple(parse(item) for item in value)
 
 
-def _address(value: Value) -> int:
+def parse_address(value: Value) -> int:
+    """Read an address or an index. Raises RecordError."""
     return _in_range(value, "address", 0, MAX_UNSIGNED)
 
 
@@ -84,14 +86,16 @@ def parse_type(value: Value) -> TypeInfo:
     """Read one type record (TYPE_KEYS). Raises RecordError."""
     record = _record(value, "type")
     names, kinds = record.get("own_names"), record.get("own_kinds")
-    own_names = None if names is None else _items(names, "own_names", MAX_LIST, lambda name: _text(name, "own name"))
-    own_kinds = () if kinds is None else _items(kinds, "own_kinds", MAX_LIST, lambda kind: _text(kind, "own kind"))
+    own_names = (
+        None if names is None else _items(names, "own_names", MAX_LIST, lambda name: parse_text(name, "own name"))
+    )
+    own_kinds = () if kinds is None else _items(kinds, "own_kinds", MAX_LIST, lambda kind: parse_text(kind, "own kind"))
     if len(own_names or ()) != len(own_kinds):
         raise RecordError("own_names and own_kinds differ in length")
     return TypeInfo(
         address=_int(record, "address", 1, MAX_UNSIGNED),
-        name=_text(record.get("name"), "type name", MAX_NAME),
-        module=_text(record.get("module"), "module"),
+        name=parse_text(record.get("name"), "type name", MAX_NAME),
+        module=parse_text(record.get("module"), "module"),
         basicsize=_int(record, "basicsize", 0, MAX_SIGNED),
         itemsize=_int(record, "itemsize", -MAX_SIGNED, MAX_SIGNED),
         dictoffset=_int(record, "dictoffset", -MAX_SIGNED, MAX_SIGNED),
@@ -99,14 +103,14 @@ def parse_type(value: Value) -> TypeInfo:
         tp_flags=_int(record, "tp_flags", 0, MAX_UNSIGNED),
         is_heap=_bool(record, "is_heap"),
         metatype=_int(record, "metatype", 0, MAX_UNSIGNED),
-        mro=_items(record.get("mro"), "mro", MAX_LIST, _address),
-        bases=_items(record.get("bases"), "bases", MAX_LIST, _address),
+        mro=_items(record.get("mro"), "mro", MAX_LIST, parse_address),
+        bases=_items(record.get("bases"), "bases", MAX_LIST, parse_address),
         own_names=own_names,
         own_kinds=own_kinds,
         has_slots=_bool(record, "has_slots"),
         subclasses=_int(record, "subclasses") if "subclasses" in record else 0,  # in a file; a builder counts them
         shared_keys_bytes=_int(record, "shared_keys_bytes"),
-        file=_text(record.get("file"), "file"),
+        file=parse_text(record.get("file"), "file"),
         line=_int(record, "line"),
     )
 
@@ -135,7 +139,7 @@ def parse_instances(value: Value) -> InstanceFacts:
         count=count,
         states=states,
         attributes={
-            _text(name, "attribute"): _in_range(number, "attribute count", 0, count)
+            parse_text(name, "attribute"): _in_range(number, "attribute count", 0, count)
             for name, number in attributes.items()
         },
         attributes_truncated=_bool(record, "attributes_truncated"),
@@ -145,12 +149,28 @@ def parse_instances(value: Value) -> InstanceFacts:
     )
 
 
-def parse_root(value: Value) -> tuple[int, int, str]:
-    """Read one root: kind, address, label. Raises RecordError."""
-    if not isinstance(value, (list, tuple)) or len(value) != 3:
-        raise RecordError("a root has no three fields")
+class RootRecord(NamedTuple):
+    """A root before its object is known; ``variables`` as in model.Root."""
+
+    kind: int
+    address: int
+    label: str
+    variables: tuple[tuple[str, int], ...] = ()
+
+
+def parse_root(value: Value) -> RootRecord:
+    """Read one root: kind, address, label, and variables of a frame where they are known. Raises RecordError."""
+    if not isinstance(value, (list, tuple)) or not 3 <= len(value) <= 4:
+        raise RecordError("a root has neither three nor four fields")
     kind = _in_range(value[0], "root kind", 1, len(RootKind.NAMES) - 1)
-    return kind, _address(value[1]), _text(value[2], "root label", MAX_NAME)
+    variables = _items(value[3], "variables", MAX_LIST, _variable) if len(value) == 4 else ()
+    return RootRecord(kind, parse_address(value[1]), parse_text(value[2], "root label", MAX_NAME), variables)
+
+
+def _variable(value: Value) -> tuple[str, int]:
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise RecordError("a variable has no two fields")
+    return parse_text(value[0], "variable", MAX_NAME), parse_address(value[1])
 
 
 def parse_meta(value: Value) -> SnapshotMeta:
@@ -167,7 +187,7 @@ def _meta_field(name: str, default: Value, value: Value) -> Value:
     if name == "warnings":
         return parse_warnings(value)
     if isinstance(default, str):
-        return _text(value, name)
+        return parse_text(value, name)
     if isinstance(default, int):
         return _in_range(value, name)
     if default is None and value is None:
@@ -179,7 +199,7 @@ def _meta_field(name: str, default: Value, value: Value) -> Value:
 
 def parse_warnings(value: Value) -> tuple[str, ...]:
     """Read a list of warnings. Raises RecordError."""
-    return _items(value, "warnings", MAX_WARNINGS, lambda text: _text(text, "warning"))
+    return _items(value, "warnings", MAX_WARNINGS, lambda text: parse_text(text, "warning"))
 
 
 def type_record(info: TypeInfo) -> dict[str, Value]:
@@ -197,7 +217,8 @@ def instances_record(facts: InstanceFacts) -> dict[str, Value]:
 
 def root_record(root: Root) -> list[Value]:
     """Write a root as plain values; the inverse of parse_root (the object index follows from the address)."""
-    return [root.kind, root.address, root.label]
+    record: list[Value] = [root.kind, root.address, root.label]
+    return [*record, [list(variable) for variable in root.variables]] if root.variables else record
 
 
 def meta_record(meta: SnapshotMeta) -> dict[str, Value]:

@@ -30,7 +30,10 @@ _ZEROS = bytes(1 << 20)
 
 def write_snapshot(snapshot: Snapshot, stream: BinaryIO) -> None:
     """Write the whole file from its start. Raises OSError, and ValueError if the snapshot is larger than the format allows."""
-    names = [*contents.RECORD_SECTIONS, *contents.TYPE_COLUMNS, contents.ROOT_OBJECTS, *COLUMN_TYPES, contents.PADDING]
+    names = [
+        *(*_record_sections(snapshot), *contents.TYPE_COLUMNS, contents.ROOT_OBJECTS),
+        *(*COLUMN_TYPES, contents.PADDING),
+    ]
     stream.seek(layout.table_end(len(names)))
     threads = min(THREADS, os.cpu_count() or 1)
     with ThreadPoolExecutor(threads, thread_name_prefix="heapscope-save") as pool:
@@ -45,10 +48,15 @@ def write_snapshot(snapshot: Snapshot, stream: BinaryIO) -> None:
     stream.write(layout.encode_head(writer.sections))
 
 
+def _record_sections(snapshot: Snapshot) -> tuple[str, ...]:
+    has_names = snapshot.naming.names or snapshot.naming.shapes
+    return (*contents.RECORD_SECTIONS, contents.NAMING) if has_names else contents.RECORD_SECTIONS
+
+
 def _write_sections(snapshot: Snapshot, writer: _Writer) -> None:
     # Asked for first, needed last: numbering runs on one thread while the other encodes.
     numbered = writer.pool.submit(_numbered, snapshot)
-    for name in contents.RECORD_SECTIONS:
+    for name in _record_sections(snapshot):
         writer.add_records(name, contents.encode_records(snapshot, name))
     table = contents.sum_by_type(snapshot.types, snapshot.type_index, snapshot.shallow, snapshot.allocated)
     for name, column in zip(contents.TYPE_COLUMNS, table.columns, strict=True):

@@ -22,6 +22,8 @@ KNOWN_KINDS = frozenset(
         Kind.ERROR,
         Kind.REFERENCES,
         Kind.PACKED,
+        Kind.SHAPES,
+        Kind.NAMES,
     )
 )
 LAST_KINDS = frozenset((Kind.END, Kind.ERROR))

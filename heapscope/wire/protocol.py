@@ -62,6 +62,10 @@ class Kind:
     ERROR = 8  # {"code", "message"}: the clone gives up; the last frame
     REFERENCES = 9  # u64 addresses: the rest of the references of the one object of the OBJECTS frame before
     PACKED = 10  # objects and references, see above
+    SHAPES = (
+        11  # [[address of an instance, [names]], ...]: what its first references are; so for all with its fingerprint
+    )
+    NAMES = 12  # u64 address | u8 length | ASCII text, repeated: interned strings that are names
 
 
 class Packed:
@@ -90,7 +94,9 @@ COLUMNS = (
 
 ``shallow`` counts requested bytes, ``allocated`` the same blocks rounded as the allocator rounds them.
 ``fingerprint`` is equal for equal contents within one snapshot, 0 for none: of exact str and bytes the target's own hash
-of them; of an exact dict whose keys are all exact str the sum of the hashes of its keys, mod 2**64 (its *key shape*).
+of them; of an exact dict whose keys are all exact str the sum of the hashes of its keys, mod 2**64 (its *key shape*); of an
+instance that keeps its attributes without a dict a hash of which these are, in order (native collector only), and its first
+references are these attributes in that order.
 """
 
 NO_LENGTH = (1 << 64) - 1

@@ -119,6 +119,11 @@ def packed_row(item: HeapObject, type_addresses: dict[str, int]) -> PackedRow:
     )
 
 
+def names_payload(names: list[tuple[int, str]]) -> bytes:
+    """Encode texts of strings."""
+    return b"".join(struct.pack("<QB", address, len(text)) + text.encode() for address, text in names)
+
+
 class Heap:
     """Collects objects, types and roots; ``frames()`` and ``snapshot()`` may be called again after adding more."""
 
@@ -126,7 +131,9 @@ class Heap:
         self.objects: list[HeapObject] = []
         self.types: dict[str, dict[str, Any]] = {}
         self.instances: list[dict[str, Any]] = []
-        self.roots: list[tuple[int, int, str]] = []
+        self.roots: list[tuple[Any, ...]] = []
+        self.names: list[tuple[HeapObject, str]] = []
+        self.shapes: list[tuple[HeapObject, list[str]]] = []
 
     def type(self, name: str, **changes: Any) -> int:
         """Describe a type, once; give its address."""
@@ -150,9 +157,17 @@ class Heap:
         self.objects.append(item)
         return item
 
-    def root(self, item: HeapObject | int, kind: int = 1, label: str = "") -> None:
-        """Make an object a GC root."""
-        self.roots.append((kind, item if isinstance(item, int) else item.address, label))
+    def root(self, item: HeapObject | int, kind: int = 1, label: str = "", **variables: HeapObject) -> None:
+        """Make an object a GC root; ``variables`` are those of a frame."""
+        record = (kind, item if isinstance(item, int) else item.address, label)
+        known = [[name, held.address] for name, held in variables.items()]
+        self.roots.append((*record, known) if known else record)
+
+    def text(self, name: str) -> HeapObject:
+        """Add a string whose text is known."""
+        item = self.object("builtins.str", size=50 + len(name))
+        self.names.append((item, name))
+        return item
 
     def end(self, **changes: Any) -> Frame:
         """Give the last frame."""
@@ -179,6 +194,10 @@ class Heap:
             frames.extend((Kind.PACKED, payload) for payload in payloads)
         frames.append((Kind.ROOTS, encode_value([list(root) for root in self.roots])))
         frames.append((Kind.INSTANCES, encode_value(self.instances)))
+        if self.names:
+            frames.append((Kind.NAMES, names_payload([(item.address, name) for item, name in self.names])))
+        if self.shapes:
+            frames.append((Kind.SHAPES, encode_value([[item.address, names] for item, names in self.shapes])))
         frames.append(self.end())
         return frames
 
