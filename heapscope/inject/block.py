@@ -22,6 +22,9 @@ class State(enum.IntEnum):
     QUEUED = 2
     WAITING_FOR_GIL = 3
     HOLDS_GIL = 4
+    """Or, in a free-threaded build, is attached."""
+    STOPPING_THREADS = 5
+    """Free-threaded builds: waits for every other thread to reach a safe point; those that have are stopped."""
     FINISHED = 16
     """The clone system call was made; ``clone_result`` is its result."""
     NO_THREAD_STATE = 17
@@ -53,10 +56,18 @@ FUNCTIONS = (
     "PyEval_SetTrace",
     "PyEval_SetProfile",
     "PyRun_SimpleString",
+    "PyInterpreterState_Main",
+    "_PyEval_StopTheWorld",
+    "_PyEval_StartTheWorld",
 )
 """Functions of the target that the stub calls, in the order of their words in the block; 0 where the target has none."""
 
-OPTIONAL_FUNCTIONS = frozenset({"_Py_IsFinalizing", "PyGC_Disable", "PyEval_SetTrace", "PyEval_SetProfile"})
+FREE_THREADED_FUNCTIONS = ("PyInterpreterState_Main", "_PyEval_StopTheWorld", "_PyEval_StartTheWorld")
+"""Only called, and only needed, in free-threaded builds: the host leaves their words 0 elsewhere."""
+
+OPTIONAL_FUNCTIONS = frozenset(
+    {"_Py_IsFinalizing", "PyGC_Disable", "PyEval_SetTrace", "PyEval_SetProfile", *FREE_THREADED_FUNCTIONS}
+)
 
 # offsets of the fields, in bytes
 STATE = 0
@@ -74,11 +85,14 @@ DEFAULT_ACTION = 104  # struct kernel_sigaction, 32 bytes of zero: SIG_DFL
 ALARM_SECONDS = 136
 MAX_FD = 140
 PIPES = 144  # four ints
-NO_CORE = 160  # struct rlimit {0, 0}
+CORE_RLIMIT = 160  # struct rlimit
 SCHED_PARAM = 176
 TARGET_PID = 180
 CLONE_NAME = 184  # 16 bytes
 FUNCTION_TABLE = 256
+COMMAND = 384  # eight words: what the host tells the clone to do (inject/server.py)
+REPLY = 448
+INTERPRETER = 456  # PyInterpreterState * whose threads were stopped
 BOOTSTRAP = 512
 
 
@@ -107,7 +121,12 @@ def signal_bits(signals: tuple[int, ...]) -> int:
 ALL_BUT_SYNCHRONOUS = ~signal_bits(_SYNCHRONOUS) & (2**64 - 1)
 """Mask of a borrowed thread: signals of the application never run in it; a fault of ours is still seen."""
 
-CLONE_DEFAULT_SIGNALS = _CLONE_UNBLOCKED
+CLONE_DEFAULT_SIGNALS = _CLONE_UNBLOCKED + _SYNCHRONOUS
+"""Set to their default action in the clone: a crash reporter of the application must not report a crash of the clone."""
+
+CLONE_SIGNAL_MASK = ~signal_bits(CLONE_DEFAULT_SIGNALS) & (2**64 - 1)
+CORE_LIMIT = 1
+"""Bytes. Too few for a core file, and what the kernel takes as "no" where core dumps go to a program, unlike 0."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -141,7 +160,8 @@ def encode_block(values: BlockValues) -> bytes:
     struct.pack_into("<I", data, ALLOW_HELD, int(values.allow_held))
     struct.pack_into("<Q", data, CURE_FRAME, values.cure_frame)
     struct.pack_into("<QQ", data, IDLE_TIMEOUT, 0, IDLE_NS)
-    struct.pack_into("<Q", data, CLONE_MASK, ~signal_bits(_CLONE_UNBLOCKED + _SYNCHRONOUS) & (2**64 - 1))
+    struct.pack_into("<Q", data, CLONE_MASK, CLONE_SIGNAL_MASK)
+    struct.pack_into("<QQ", data, CORE_RLIMIT, CORE_LIMIT, CORE_LIMIT)
     struct.pack_into("<II", data, ALARM_SECONDS, values.alarm_s, values.max_fd)
     struct.pack_into("<i", data, TARGET_PID, values.target_pid)
     data[CLONE_NAME : CLONE_NAME + len(values.clone_name)] = values.clone_name

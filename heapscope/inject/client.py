@@ -141,6 +141,7 @@ def make_clone(
     *,
     bootstrap: str,
     via: str = "auto",
+    runs_python: bool = True,
     deadline_s: float = 60.0,
     report: Callable[[str], None] = lambda _state: None,
     cancel: threading.Event | None = None,
@@ -151,6 +152,7 @@ def make_clone(
         target: whose clone; its start time guards against a reused pid.
         bootstrap: Python source that the clone runs first.
         via: ``auto`` or the name of an injector.
+        runs_python: start the bootstrap; else the clone serves (inject/server.py) until it is told what to run.
         deadline_s: time for the clone to be made.
         report: called with a short text whenever the state changes.
         cancel: set it to give up.
@@ -166,6 +168,7 @@ def make_clone(
         "deadline_s": deadline_s,
         "alarm_s": _ALARM_S,
         "via": via,
+        "runs_python": runs_python,
         "clone_name": clone_name,
     }
     channel, helper = _start_helper(message)
@@ -246,6 +249,7 @@ def collect_left_over(target: Target, clone_name: str) -> None:
         "deadline_s": 10.0,
         "alarm_s": 0,
         "via": "reap",
+        "runs_python": False,
         "clone_name": clone_name,
     }
     channel, helper = _start_helper(message)

@@ -12,6 +12,7 @@ import time
 
 from heapscope.errors import BudgetExceeded, CaptureInconsistent, HeapscopeError, TargetGone
 from heapscope.inject.arch import current_arch
+from heapscope.inject.server import COMMAND_SIZE, CloneServer
 from heapscope.inject.threads import current_call
 
 CLONE_NAME_PREFIX = b"heapscope:"
@@ -24,6 +25,8 @@ RESULT_READ_FD = 2
 _SYS_PIDFD_GETFD = 438
 _F_SETPIPE_SZ = 1031
 _PIPE_SIZE = 1 << 20
+_PAYLOAD_HEAD_SIZE = 8
+"""What the bootstrap reads first: by the size of the read, its wait is told from that of the serving clone."""
 _READY_TIMEOUT_S = 10.0
 _HUNG_AFTER_S = 0.1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -147,14 +150,25 @@ class Clone:
             self.close()
             raise TargetGone(f"process {pid} is not the clone of {target}", hint="try again")
 
+    def wait_until_serving(self) -> None:
+        """Wait until the clone has arranged its descriptors and reads its first command.
+
+        Raises:
+            CaptureInconsistent, CloneHung, BudgetExceeded: as wait_until_ready.
+        """
+        self._wait_for_read(COMMAND_SIZE, _READY_TIMEOUT_S)
+
     def wait_until_ready(self, timeout_s: float = _READY_TIMEOUT_S) -> None:
-        """Wait until the clone has arranged its descriptors and reads its payload.
+        """Wait until Python in the clone reads its payload.
 
         Raises:
             CaptureInconsistent: it ended before.
             CloneHung: Python in it waits for another thread, and there is none.
             BudgetExceeded: it does not get there in time.
         """
+        self._wait_for_read(_PAYLOAD_HEAD_SIZE, timeout_s)
+
+    def _wait_for_read(self, size: int, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
         waiting_since: float | None = None
         while time.monotonic() < deadline:
@@ -165,7 +179,7 @@ class Clone:
                     hint="the kernel log may say why (seccomp, out of memory)",
                 )
             call = current_call(self.pid, self.pid) if stat.comm == self._clone_name else None
-            if call is not None and call[:2] == (current_arch().SYS_READ, _COMMAND_READ_FD):
+            if call is not None and (*call[:2], call[3]) == (current_arch().SYS_READ, _COMMAND_READ_FD, size):
                 return
             is_waiting = call is not None and call[0] == current_arch().SYS_FUTEX
             waiting_since = (waiting_since or time.monotonic()) if is_waiting else None
@@ -175,6 +189,18 @@ class Clone:
                 )
             time.sleep(0.0005)
         raise BudgetExceeded(f"the clone of process {self.target} does not start", hint="is the machine overloaded?")
+
+    def run_python(self) -> None:
+        """Have a serving clone start the bootstrap.
+
+        Raises:
+            OSError: its pipe may not be taken over.
+        """
+        command = self._take(COMMAND_WRITE_FD, os.O_WRONLY)
+        try:
+            CloneServer(command, -1).run_python()
+        finally:
+            os.close(command)
 
     def take_descriptors(self) -> tuple[int, int]:
         """Return the host's ends: descriptors to write commands to, and to read results from."""

@@ -30,6 +30,7 @@ from heapscope.inject.injectors import injectors_for
 from heapscope.inject.model import Injection, Injector, InjectRequest
 from heapscope.inject.protocol import encode_error, receive_message, send_message
 from heapscope.inject.ptrace_injector import PtraceInjector
+from heapscope.inject.stopped_world import forget_stoppers
 
 _ATTEMPTS = 12
 
@@ -135,8 +136,13 @@ def _ready_clone(
         clone: Clone | None = None
         try:
             clone = clone_of(request, injection)
-            clone.wait_until_ready()
+            clone.wait_until_serving()
             forget_waiters(clone.pid, injection.runtime)
+            forget_stoppers(clone.pid, injection.runtime)
+            if request.runs_python:
+                clone.run_python()
+                clone.wait_until_ready()
+                forget_waiters(clone.pid, injection.runtime)
         except CloneHung as error:
             dispose(request, injector, injection, clone)
             watch.report(error.message)
@@ -195,6 +201,7 @@ def _decode_request(message: dict[str, object]) -> tuple[InjectRequest, str]:
         bootstrap=str(part["bootstrap"]).encode(),
         deadline_s=float(part["deadline_s"]),
         alarm_s=int(part["alarm_s"]),
+        runs_python=bool(part["runs_python"]),
         clone_name=str(part["clone_name"]).encode(),
     )
     return request, str(part["via"])

@@ -17,6 +17,8 @@ class InjectRequest:
     deadline_s: float
     alarm_s: int
     """The clone's own life time: the kernel ends it then, whatever became of the host."""
+    runs_python: bool
+    """Whether the clone starts Python at once; else it serves, and the host starts what it likes."""
     clone_name: bytes
     """What the clone calls itself once its descriptors are arranged; at most 15 bytes, different for every request."""
 

@@ -13,7 +13,7 @@ from heapscope.inject.block import BlockResult, State
 from heapscope.inject.hijack import BorrowedThread
 from heapscope.inject.model import Injection, InjectRequest, Watch
 from heapscope.inject.ptrace import Tracee, TraceeFault, TraceeStuck
-from heapscope.inject.site import NOT_CALLED, Pages, Site, pause_between_polls
+from heapscope.inject.site import NOT_CALLED, Pages, Site, pause_between_polls, waiting_for
 from heapscope.inject.threads import blocked_threads, thread_ids
 from heapscope.target.maps import find_mapping
 
@@ -120,7 +120,7 @@ class PendingCall:
                 if result.state is State.FINISHED:
                     return self._site.injection(result, "pending call in the main thread", held_ns=self._held_ns)
                 if time.monotonic() - started > _REPORT_AFTER_S:
-                    watch.report("waiting for the main thread to come out of a C call")
+                    watch.report(waiting_for(result, "waiting for the main thread to come out of a C call"))
                 watch.check()
                 pause_between_polls(started)
         except HeapscopeError:

@@ -22,11 +22,13 @@ PTRACE_INTERRUPT = 0x4207
 PTRACE_LISTEN = 0x4208
 PTRACE_GETSIGMASK = 0x420A
 PTRACE_SETSIGMASK = 0x420B
+PTRACE_SECCOMP_GET_FILTER = 0x420C
 PTRACE_EVENT_STOP = 128
 PTRACE_O_TRACESYSGOOD = 1
 
 _XSTATE_CAPACITY = 16384
 _ESRCH = 3
+_ENOENT = 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.ptrace.restype = ctypes.c_long
@@ -90,6 +92,21 @@ def write_signal_mask(tid: int, mask: int) -> None:
     """Write the set of blocked signals."""
     word = ctypes.c_uint64(mask)
     ptrace(PTRACE_SETSIGMASK, tid, 8, ctypes.addressof(word))
+
+
+def read_seccomp_filter(tid: int, index: int) -> bytes | None:
+    """Read one of a thread's filters, the newest first, eight bytes an instruction; None behind the last one.
+
+    Raises:
+        OSError: it may not be read.
+    """
+    ctypes.set_errno(0)
+    count = int(_libc.ptrace(PTRACE_SECCOMP_GET_FILTER, tid, index, None))
+    if count < 0 and ctypes.get_errno() == _ENOENT:
+        return None
+    buffer = ctypes.create_string_buffer(8 * max(count, 1))
+    ptrace(PTRACE_SECCOMP_GET_FILTER, tid, index, ctypes.addressof(buffer))
+    return buffer.raw[: 8 * count]
 
 
 def write_words(tid: int, address: int, data: bytes) -> None:

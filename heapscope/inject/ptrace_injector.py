@@ -14,13 +14,14 @@ from heapscope.inject import block
 from heapscope.inject.arch import current_arch
 from heapscope.inject.block import BlockResult, State
 from heapscope.inject.hijack import BorrowedThread, find_gadgets
-from heapscope.inject.memory import read_memory
 from heapscope.inject.model import Injection, InjectRequest, Watch
 from heapscope.inject.pending import PendingCall
 from heapscope.inject.ptrace import Tracee, TraceeFault, TraceeStuck
-from heapscope.inject.site import Pages, Site, pause_between_polls
+from heapscope.inject.seccomp import refuse_deadly_filters
+from heapscope.inject.site import Pages, Site, pause_between_polls, waiting_for
 from heapscope.inject.threads import BlockedThread, blocked_threads, is_resumable_wait, thread_ids
 from heapscope.target.maps import parse_maps
+from heapscope.target.memory import read_memory
 
 _BORROW_ROUNDS = 3
 _REPORT_AFTER_S = 0.3
@@ -43,9 +44,11 @@ class PtraceInjector:
         """Make the clone.
 
         Raises:
-            PermissionRefused, UnsupportedTarget, TargetGone, BudgetExceeded, Cancelled: see the message; no clone exists.
+            PermissionRefused, UnsupportedTarget, TargetGone, BudgetExceeded, Cancelled, CloneForbidden: see the message; no
+                clone exists.
         """
         site = self._site = Site(self._pid)
+        refuse_deadly_filters(self._pid, [thread.tid for thread in blocked_threads(self._pid, site.symbols.runtime)])
         for _ in range(_BORROW_ROUNDS):
             for thread in blocked_threads(self._pid, site.symbols.runtime):
                 injection = self._borrow(site, thread, request, watch)
@@ -107,7 +110,7 @@ class PtraceInjector:
                     return result
                 borrowed.tracee.check_running()
                 if time.monotonic() - started > _REPORT_AFTER_S:
-                    watch.report("waiting for the GIL: a C call in the target holds it")
+                    watch.report(waiting_for(result, "waiting for the GIL: a C call in the target holds it"))
                 watch.check()
                 pause_between_polls(started)
         except TraceeFault:

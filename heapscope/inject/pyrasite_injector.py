@@ -15,7 +15,7 @@ import time
 from heapscope.errors import CaptureInconsistent, UnsupportedTarget
 from heapscope.inject.model import Injection, InjectRequest, Watch
 from heapscope.inject.ptrace_injector import PtraceInjector
-from heapscope.inject.script import ScriptFiles, clone_script
+from heapscope.inject.script import ScriptFiles, clone_script, refuse_free_threaded
 from heapscope.inject.symbols import resolve_symbols
 from heapscope.target.maps import parse_maps
 
@@ -34,11 +34,13 @@ class PyrasiteInjector:
         """Make the clone.
 
         Raises:
-            UnsupportedTarget: gdb is not installed.
+            UnsupportedTarget: gdb is not installed, or the target is free-threaded.
             CaptureInconsistent: gdb ran, and the script did not.
         """
         if shutil.which("gdb") is None:
             raise UnsupportedTarget("pyrasite needs gdb", hint="apt-get install gdb, or use --via ptrace")
+        symbols = resolve_symbols(self._pid, parse_maps(self._pid))
+        refuse_free_threaded(self._pid, symbols)
         files = ScriptFiles(self._pid)
         try:
             path = files.write_script(clone_script(request, files.path(".done"), _paths_of_pyrasite(files.path(".py"))))
@@ -53,7 +55,7 @@ class PyrasiteInjector:
             injector=self.name,
             method="PyRun_SimpleString through gdb, without a safe point",
             pause_ns=held_ns,
-            runtime=resolve_symbols(self._pid, parse_maps(self._pid)).runtime,
+            runtime=symbols.runtime,
             wait_ns=0,
         )
 

@@ -17,14 +17,15 @@ import struct
 import time
 
 from heapscope.errors import CaptureInconsistent, HeapscopeError, PermissionRefused, TargetGone, UnsupportedTarget
-from heapscope.inject.memory import read_memory, write_memory
+from heapscope.inject.memory import write_memory
 from heapscope.inject.model import Injection, InjectRequest, Watch
 from heapscope.inject.ptrace import Tracee
 from heapscope.inject.ptrace_injector import PtraceInjector
-from heapscope.inject.script import ScriptFiles, clone_script, reap_script
+from heapscope.inject.script import ScriptFiles, clone_script, reap_script, refuse_free_threaded
 from heapscope.inject.symbols import resolve_symbols
 from heapscope.inject.threads import blocked_threads
 from heapscope.target.maps import parse_maps
+from heapscope.target.memory import read_memory
 
 _COOKIE = b"xdebugpy"
 _MAX_THREADS = 65536
@@ -58,10 +59,12 @@ def find_debugger_support(pid: int) -> DebuggerSupport:
     """Read the offsets out of the running interpreter.
 
     Raises:
-        UnsupportedTarget: older than 3.14, of an unknown minor version, or with remote debugging switched off.
+        UnsupportedTarget: older than 3.14, of an unknown minor version, free-threaded, or with remote debugging switched off.
         PermissionRefused: its memory cannot be read.
     """
-    extent = resolve_symbols(pid, parse_maps(pid)).runtime
+    symbols = resolve_symbols(pid, parse_maps(pid))
+    refuse_free_threaded(pid, symbols)
+    extent = symbols.runtime
     runtime = extent.start
     try:
         head = read_memory(pid, runtime, 24)

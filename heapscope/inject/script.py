@@ -10,14 +10,28 @@ import os
 import secrets
 from pathlib import Path
 
-from heapscope.errors import CaptureInconsistent, UnsupportedTarget
+from heapscope.errors import BudgetExceeded, CaptureInconsistent, UnsupportedTarget
 from heapscope.inject import block
-from heapscope.inject.arch import x86_64_stub as numbers
+from heapscope.inject.arch import x86_64_numbers as numbers
 from heapscope.inject.model import InjectRequest
+from heapscope.inject.symbols import ResolvedSymbols
 
 _SCRIPT_SOURCE = Path(__file__).resolve().parents[1] / "agent" / "script.py"
 _DIRECTORIES = ("/dev/shm", "/tmp", "/var/tmp", "/run")  # noqa: S108  (the file is opened O_EXCL, with a random name)
 _MARKER_SIZE = 256
+
+
+def refuse_free_threaded(pid: int, symbols: ResolvedSymbols) -> None:
+    """Refuse to have a script make the clone where other threads go on meanwhile: the copy would be torn.
+
+    Raises:
+        UnsupportedTarget: the target has no GIL.
+    """
+    if symbols.is_free_threaded:
+        raise UnsupportedTarget(
+            f"process {pid} runs a free-threaded build, in which a script cannot stop the other threads",
+            hint="use --via ptrace",
+        )
 
 
 class ScriptFiles:
@@ -61,7 +75,7 @@ class ScriptFiles:
         """Return the clone's pid and the pause in ns once the script has run, else None.
 
         Raises:
-            CaptureInconsistent: the script failed in the target, which is unharmed.
+            CaptureInconsistent, BudgetExceeded: the script failed in the target, or the kernel refused; it is unharmed.
         """
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
@@ -73,6 +87,13 @@ class ScriptFiles:
         if not data.endswith(b"\n"):
             return None
         first, second = data.split()[:2]
+        if (
+            second.isdigit() and int(first) == -1
+        ):  # the system call failed, and Python code cannot tell with which error
+            raise BudgetExceeded(
+                "the kernel refused the clone: a limit on memory or processes, or a seccomp filter",
+                hint="--via ptrace tells which one",
+            )
         if int(first) <= 0:
             raise CaptureInconsistent(
                 f"the script could not make the clone: {second.decode(errors='replace')}",
@@ -90,14 +111,14 @@ class ScriptFiles:
 
 def clone_script(request: InjectRequest, marker_path: str, clean_paths: tuple[str, ...] = ()) -> str:
     """Return the script that makes the clone; ``clean_paths`` are entries that the injector put on sys.path."""
-    mask = (~block.signal_bits((1, 2, 3, 6, 14, 15)) & (2**64 - 1)).to_bytes(8, "little")
     constants: dict[str, object] = {
         "CLEAN_PATHS": clean_paths,
         "MARKER_PATH": marker_path,
         "BOOTSTRAP": request.bootstrap.decode(),
         "CLONE_NAME": request.clone_name,
         "ALARM_S": request.alarm_s,
-        "CLONE_MASK": mask,
+        "CLONE_MASK": block.CLONE_SIGNAL_MASK.to_bytes(8, "little"),
+        "CORE_RLIMIT": block.CORE_LIMIT.to_bytes(8, "little") * 2,
         "DEFAULT_SIGNALS": block.CLONE_DEFAULT_SIGNALS,
     }
     names = ("CLONE", "RT_SIGACTION", "RT_SIGPROCMASK", "ALARM", "SETRLIMIT", "SETPRIORITY", "PRCTL")

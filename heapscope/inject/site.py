@@ -10,17 +10,19 @@ import dataclasses
 import os
 import time
 
-from heapscope.errors import BudgetExceeded, TargetGone
+from heapscope.errors import TargetGone
 from heapscope.inject import block
 from heapscope.inject.arch import current_arch
-from heapscope.inject.block import BlockResult, BlockValues
+from heapscope.inject.block import BlockResult, BlockValues, State
 from heapscope.inject.clone import inner_pid_of, read_stat
 from heapscope.inject.hijack import BorrowedThread, Gadgets, find_gadgets
-from heapscope.inject.memory import read_memory, write_memory
+from heapscope.inject.memory import write_memory
 from heapscope.inject.model import Injection, InjectRequest
+from heapscope.inject.refusal import clone_refused
 from heapscope.inject.symbols import ResolvedSymbols, resolve_symbols
 from heapscope.inject.threads import thread_count
 from heapscope.target.maps import Mapping, find_mapping, parse_maps
+from heapscope.target.memory import read_memory
 
 NOT_CALLED = 0x7FFFFFFF
 """``add_result`` until Py_AddPendingCall has returned."""
@@ -131,14 +133,10 @@ class Site:
         """Turn the result of a finished stub into an injection; ``held_ns`` is what stops of a running thread took.
 
         Raises:
-            BudgetExceeded: the kernel refused the clone.
+            BudgetExceeded, CloneForbidden: the kernel refused the clone.
         """
         if result.clone_result <= 0:
-            reason = os.strerror(-result.clone_result)
-            raise BudgetExceeded(
-                f"process {self.pid} may not be cloned: {reason}",
-                hint=f"a limit on memory or processes of the target: heapscope doctor {self.pid}",
-            )
+            raise clone_refused(self.pid, -result.clone_result)
         return Injection(
             inner_pid=result.clone_result,
             injector="ptrace",
@@ -152,6 +150,15 @@ class Site:
 def pause_between_polls(started: float) -> None:
     """Sleep a little, longer when the wait has lasted."""
     time.sleep(0.0002 if time.monotonic() - started < 0.1 else 0.005)
+
+
+def waiting_for(result: BlockResult, usually: str) -> str:
+    """Return what to say of a stub that is not done after a while."""
+    if result.state is State.STOPPING_THREADS:
+        return (
+            "waiting for every thread to come to a safe point: a C call delays it, and the others stand still meanwhile"
+        )
+    return usually
 
 
 def _highest_descriptor(pid: int) -> int:

@@ -60,18 +60,18 @@ def blocked_threads(pid: int, runtime: range) -> list[BlockedThread]:
     found = []
     for tid in thread_ids(pid):
         call = current_call(pid, tid)
-        if call is not None and is_resumable_wait(*call, runtime):
+        if call is not None and is_resumable_wait(*call[:3], runtime):
             found.append(BlockedThread(tid, arch.BLOCKING_CALLS[call[0]], tid == pid))
     return sorted(found, key=lambda thread: (thread.is_main, thread.call.startswith("epoll"), thread.tid))
 
 
-def current_call(pid: int, tid: int) -> tuple[int, int, int] | None:
-    """Return number and first two arguments of the system call in which a thread waits; None while it runs."""
+def current_call(pid: int, tid: int) -> tuple[int, int, int, int] | None:
+    """Return number and first three arguments of the system call in which a thread waits; None while it runs."""
     with contextlib.suppress(OSError, ValueError):
         with open(f"/proc/{pid}/task/{tid}/syscall", encoding="ascii") as file:
             words = file.read(256).split()
-        if len(words) >= 3 and words[0] not in ("running", "-1"):
-            return int(words[0]), int(words[1], 16), int(words[2], 16)
+        if len(words) >= 4 and words[0] not in ("running", "-1"):
+            return int(words[0]), int(words[1], 16), int(words[2], 16), int(words[3], 16)
     return None
 
 

@@ -132,11 +132,16 @@ def _look_at(pid: int, host: access.HostFacts, *, closely: bool = False) -> _Loo
         tracer_name=(process.read_text(f"/proc/{facts.tracer_pid}/comm") or "").strip() if facts.tracer_pid else "",
         command=tuple(command),
         environment_disables_remote_debug=bool(environment.get("PYTHON_DISABLE_REMOTE_DEBUG")),
-        headroom=_measure_headroom(facts, host, mappings, before) if found else None,
+        headroom=_measure_headroom(facts, host, mappings, before, _first_collector(found)) if found else None,
         tasks=headroom.measure_tasks(pid) if found and closely else None,
         container=process.container_of(process.read_text(f"/proc/{pid}/cgroup") or ""),
     )
     return _Look(evidence, mappings)
+
+
+def _first_collector(found: runtime.Runtime) -> str:
+    """Name the walker that is tried first: the compiled one does not know the objects of a free-threaded build."""
+    return headroom.PYTHON_CLONE if found.free_threaded else headroom.NATIVE_CLONE
 
 
 def _measure_headroom(
@@ -144,7 +149,7 @@ def _measure_headroom(
     host: access.HostFacts,
     mappings: list[maps.Mapping],
     before: activity.Activity | None,
-    collector: str = headroom.COLLECTORS[0],
+    collector: str,
 ) -> headroom.Headroom:
     return headroom.measure_headroom(
         facts.pid,

@@ -12,7 +12,7 @@ import os
 import re
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from heapscope.errors import HeapscopeError
@@ -23,6 +23,8 @@ MAX_FILES = 512  # mapped code files looked at per process
 MAX_CACHE = 8192
 MAX_RODATA = 64 << 20  # bytes of one file searched for a version string; libpython has 1 to 3 MB
 OLDEST_VERSION = (3, 8)
+FREE_THREADED_HEAD = 24
+"""Bytes of _PyRuntime that is_free_threaded_state needs."""
 
 _WANTED = (
     "Py_GetVersion",
@@ -31,6 +33,7 @@ _WANTED = (
     "_PyRuntime",  # since 3.13 it starts with the debug offsets
     "_Py_NegativeRefcount",  # only in debug builds
     "_Py_DecRefShared",  # only in free-threaded builds
+    "_PyEval_StopTheWorld",  # does something in free-threaded builds only, which export it since 3.14
 )
 _PATH_VERSION = re.compile(r"python(\d)\.(\d{1,2})([a-z]{0,2})(?![\d])")
 # Linkers let a constant share the tail of a longer one, here of a path, so anything may stand in front.
@@ -53,6 +56,7 @@ class Runtime:
     debug_build: bool = False
     machine: int = 0
     is_embedded: bool = False  # the program itself is neither python nor named like it
+    can_stop_threads: bool = False  # exports what brings all threads of a free-threaded build to a safe point
 
 
 _cache: dict[tuple[str, int, str], Runtime | None] = {}
@@ -100,6 +104,14 @@ def find_stored_version(data: bytes, hint: tuple[int, int] | None) -> str | None
     return found.pop() if len(found) == 1 else None
 
 
+def is_free_threaded_state(head: bytes) -> bool:
+    """Tell from the first FREE_THREADED_HEAD bytes of _PyRuntime whether the build has no GIL.
+
+    Source: ``cookie``, ``version`` and ``free_threaded`` of _Py_DebugOffsets, Include/internal/pycore_debug_offsets.h, 3.13+.
+    """
+    return head[:8] == b"xdebugpy" and head[16:24] != bytes(8)
+
+
 def _rank(path: str, exe_path: str) -> int:
     base = os.path.basename(path)
     if "python" in base or "pypy" in base:
@@ -111,16 +123,7 @@ def _seen_from(runtime: Runtime, exe_path: str) -> Runtime:
     embedded = exe_path not in ("", runtime.path) and not is_python_name(exe_path)
     if not embedded:
         return runtime
-    return Runtime(
-        runtime.implementation,
-        runtime.path,
-        runtime.version,
-        runtime.version_info,
-        runtime.free_threaded,
-        runtime.debug_build,
-        runtime.machine,
-        is_embedded=True,
-    )
+    return replace(runtime, is_embedded=True)
 
 
 def _runtime_of_file(pid: int, mapping: Mapping) -> Runtime | None:
@@ -169,6 +172,7 @@ def _read_runtime(file: BinaryIO, path: str) -> Runtime | None:
         free_threaded="_Py_DecRefShared" in symbols or "t" in flags or _is_free_threaded(file, layout, symbols),
         debug_build="_Py_NegativeRefcount" in symbols or "d" in flags,
         machine=layout.machine,
+        can_stop_threads="_PyEval_StopTheWorld" in symbols,
     )
 
 
@@ -176,10 +180,10 @@ def _is_free_threaded(file: BinaryIO, layout: elf.Layout, symbols: dict[str, elf
     if "_PyRuntime" not in symbols:
         return False
     try:
-        data = elf.read_file_address(file, layout, symbols["_PyRuntime"].value, 24)
+        data = elf.read_file_address(file, layout, symbols["_PyRuntime"].value, FREE_THREADED_HEAD)
     except elf.ElfError:
         return False  # zero-filled, hence before 3.13
-    return data[:8] == b"xdebugpy" and data[16:24] != bytes(8)
+    return is_free_threaded_state(data)
 
 
 def _read_constants(file: BinaryIO, layout: elf.Layout) -> bytes:

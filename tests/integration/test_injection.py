@@ -12,7 +12,6 @@ from heapscope.errors import BudgetExceeded, Cancelled
 from heapscope.inject import make_clone
 from heapscope.inject.gil import find_gil
 from heapscope.inject.hijack import BorrowedThread, find_gadgets
-from heapscope.inject.memory import read_memory
 from heapscope.inject.ptrace import Tracee
 from heapscope.inject.symbols import resolve_symbols
 from heapscope.inject.threads import blocked_threads
@@ -20,6 +19,7 @@ from heapscope.service.capture import CaptureOptions, capture
 from heapscope.service.payload import bootstrap_source
 from heapscope.target.discovery import target_of
 from heapscope.target.maps import parse_maps
+from heapscope.target.memory import read_memory
 from tests.support.counting import count_of
 from tests.support.invariants import unharmed
 from tests.support.pythons import Python

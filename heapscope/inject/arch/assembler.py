@@ -191,6 +191,10 @@ class Assembler:
         """Return."""
         self._emit(0xC3)
 
+    def system_call_as_loaded(self) -> None:
+        """Make the system call whose number and arguments are in the registers already."""
+        self._emit(0x0F, 0x05)
+
     def system_call(self, number: int, *arguments: int | Field | Word) -> None:
         """Make a system call; the result is in rax; rcx and r11 are lost. Never touches errno or libc."""
         for reg, argument in zip((RDI, RSI, RDX, R10, R8, R9), arguments, strict=False):
@@ -201,4 +205,4 @@ class Assembler:
             else:
                 self.move_immediate(reg, argument)
         self.move_immediate(RAX, number)
-        self._emit(0x0F, 0x05)
+        self.system_call_as_loaded()

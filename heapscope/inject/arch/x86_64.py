@@ -8,10 +8,12 @@ from __future__ import annotations
 import ctypes
 import struct
 
+from heapscope.inject.arch.x86_64_calls import AUDIT_ARCH, CALLS_IN_TARGET
 from heapscope.inject.arch.x86_64_stub import Stub, build_stub
 
-__all__ = ["Registers", "Stub", "build_stub"]
+__all__ = ["AUDIT_ARCH", "CALLS_IN_TARGET", "Registers", "Stub", "build_stub"]
 
+ELF_MACHINE = 62
 SYS_READ = 0
 SYS_MMAP = 9
 SYS_MUNMAP = 11

@@ -7,13 +7,19 @@ even if the host is dead by then.
     borrow           entered by register change in a thread that was blocked in a system call, GIL released
       no Python thread, or finalizing?  ─────────────► done (nothing was touched)
       PyGILState_Ensure                  waits for the GIL like any thread that wakes up
+      (free-threaded: StopTheWorld)      every other thread waits at a safe point
       clone(0)                           at once: a drop request set later would hang Python code in the clone
+      (free-threaded: StartTheWorld)
       PyGILState_Release
       done: idle a moment (the host restores the registers exactly, with the interrupted system call), else rt_sigreturn
 
     queue            entered the same way in a thread that may be anywhere: Py_AddPendingCall(pending), then done
     pending          called by the eval loop of the main thread, GIL held: gives the GIL up once and takes it again
                      (that clears a drop request), clone(0), returns 0
+
+The clone arranges itself (signals, alarm, priorities, descriptors) and then serves: it reads a command of eight words, makes the
+system call or calls the function that the command says, and writes the result back. So the host maps the compiled walker into it
+and starts it, without Python. One of the commands starts Python, for the walker that is written in it.
 """
 
 from __future__ import annotations
@@ -21,35 +27,17 @@ from __future__ import annotations
 import dataclasses
 
 from heapscope.inject import block
-from heapscope.inject.arch.assembler import R12, R13, R14, RAX, RBX, RDI, RSI, RSP, Assembler, Field, Word
+from heapscope.inject.arch.assembler import R12, R13, R14, RAX, RBX, RDI, RSI, RSP, Assembler, Field
+from heapscope.inject.arch.x86_64_clone import emit_clone
+from heapscope.inject.arch.x86_64_numbers import (
+    CLOCK_MONOTONIC,
+    SYS_CLOCK_GETTIME,
+    SYS_CLONE,
+    SYS_GETPID,
+    SYS_PPOLL,
+    SYS_RT_SIGRETURN,
+)
 from heapscope.inject.block import State
-
-SYS_RT_SIGACTION = 13
-SYS_RT_SIGPROCMASK = 14
-SYS_RT_SIGRETURN = 15
-SYS_CLOSE = 3
-SYS_ALARM = 37
-SYS_GETPID = 39
-SYS_CLONE = 56
-SYS_FCNTL = 72
-SYS_SETPRIORITY = 141
-SYS_SCHED_SETSCHEDULER = 144
-SYS_PRCTL = 157
-SYS_SETRLIMIT = 160
-SYS_CLOCK_GETTIME = 228
-SYS_EXIT_GROUP = 231
-SYS_IOPRIO_SET = 251
-SYS_PPOLL = 271
-SYS_PIPE2 = 293
-SYS_CLOSE_RANGE = 436
-
-CLOCK_MONOTONIC = 1
-SIG_SETMASK = 2
-RLIMIT_CORE = 4
-PR_SET_NAME = 15
-IOPRIO_IDLE = 3 << 13
-LOWEST_NICE = 19
-EXIT_NO_PIPES = 71
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,7 +57,7 @@ def build_stub() -> Stub:
     _finish(asm)
     _pending(asm)
     _make_clone(asm)
-    _in_clone(asm)
+    emit_clone(asm)
     code = asm.finish()
     return Stub(code, asm.offset_of("borrow"), asm.offset_of("queue"))
 
@@ -123,7 +111,6 @@ def _borrow(asm: Assembler) -> None:
     asm.jump_if_zero("release")
     asm.label("clone")
     asm.call("make_clone")
-    asm.move_immediate(R14, State.FINISHED)
     asm.label("release")
     asm.move(RDI, R13)
     _call(asm, "PyGILState_Release")
@@ -184,7 +171,6 @@ def _pending(asm: Assembler) -> None:
     _call(asm, "PyEval_RestoreThread")
     asm.call("make_clone")
     _note_time(asm, block.RELEASED_NS)
-    asm.move_immediate(R14, State.FINISHED)
     asm.label("pending_done")
     asm.store32(block.STATE, R14)
     asm.pop(R14)
@@ -195,58 +181,45 @@ def _pending(asm: Assembler) -> None:
 
 
 def _make_clone(asm: Assembler) -> None:
-    """Called with the GIL held. Returns in the target only. Exit signal 0: no SIGCHLD, unseen by ``waitpid(-1)``."""
+    """Called with the GIL held, or the thread attached. Returns in the target only, with the final state in r14.
+
+    Exit signal 0: no SIGCHLD, unseen by ``waitpid(-1)``. Without a GIL the other threads are brought to safe points first;
+    the time of that is part of the pause.
+    """
     asm.label("make_clone")
+    asm.push(RBX)  # aligns the stack for the calls below
     asm.store_immediate32(block.STATE, State.HOLDS_GIL)
     _note_time(asm, block.GIL_NS)
+    _stop_the_world(asm)
     asm.system_call(SYS_CLONE, 0, 0, 0, 0, 0)
     asm.test(RAX)
     asm.jump_if_zero("in_clone")
     asm.store64(block.CLONE_RESULT, RAX)
+    asm.move_immediate(R14, State.FINISHED)
+    asm.label("start_world")
+    asm.compare_field64(block.function_offset("_PyEval_StartTheWorld"), 0)
+    asm.jump_if_zero("made")
+    asm.load64(RDI, block.INTERPRETER)
+    _call(asm, "_PyEval_StartTheWorld")
+    asm.label("made")
+    asm.pop(RBX)
     asm.return_()
 
 
-def _in_clone(asm: Assembler) -> None:
-    """Runs in the clone, from its first instruction to its last. Results of best-effort calls are not looked at."""
-    asm.label("in_clone")
-    asm.push(RBX)  # the return address of make_clone is on the stack: align for the calls below
-    for number in block.CLONE_DEFAULT_SIGNALS:
-        asm.system_call(SYS_RT_SIGACTION, number, Field(block.DEFAULT_ACTION), 0, 8)
-    asm.system_call(SYS_RT_SIGPROCMASK, SIG_SETMASK, Field(block.CLONE_MASK), 0, 8)
-    asm.system_call(SYS_ALARM, Word(block.ALARM_SECONDS))
-    asm.system_call(SYS_SETRLIMIT, RLIMIT_CORE, Field(block.NO_CORE))
-    asm.system_call(SYS_SCHED_SETSCHEDULER, 0, 0, Field(block.SCHED_PARAM))
-    asm.system_call(SYS_SETPRIORITY, 0, 0, LOWEST_NICE)
-    asm.system_call(SYS_IOPRIO_SET, 1, 0, IOPRIO_IDLE)
-    _close_everything(asm)
-    for pipe in (block.PIPES, block.PIPES + 8):
-        asm.system_call(SYS_PIPE2, Field(pipe), 0)
-        asm.test(RAX)
-        asm.jump_if_not_zero("no_pipes")
-    asm.system_call(SYS_PRCTL, PR_SET_NAME, Field(block.CLONE_NAME))
-    for name in ("PyGC_Disable", "PyEval_SetTrace", "PyEval_SetProfile"):
-        asm.compare_field64(block.function_offset(name), 0)
-        asm.jump_if_zero("no_" + name)
-        asm.move_immediate(RDI, 0)
-        asm.move_immediate(RSI, 0)
-        _call(asm, name)
-        asm.label("no_" + name)
-    asm.address_of_field(RDI, block.BOOTSTRAP)
-    _call(asm, "PyRun_SimpleString")
-    asm.system_call(SYS_EXIT_GROUP, 0)
-    asm.label("no_pipes")
-    asm.system_call(SYS_EXIT_GROUP, EXIT_NO_PIPES)
+def _stop_the_world(asm: Assembler) -> None:
+    """Free-threaded builds only; elsewhere the words of these functions are 0.
 
-
-def _close_everything(asm: Assembler) -> None:
-    asm.system_call(SYS_CLOSE_RANGE, 0, -1, 0)
-    asm.test(RAX)
-    asm.jump_if_zero("closed")
-    asm.move_immediate(R12, 0)
-    asm.label("close_next")
-    asm.move(RDI, R12)
-    asm.system_call(SYS_CLOSE)
-    asm.increment(R12)
-    asm.compare_with_field32(R12, block.MAX_FD)
-    asm.jump_if_below("close_next")
-    asm.label("closed")
+    Another thread in a long C call may delay the stop, and nothing can call it off: if the host gave up meanwhile, no clone is
+    made. What the last thread to stop may still hold at that instant is put right in the clone (inject/stopped_world.py).
+    """
+    asm.compare_field64(block.function_offset("_PyEval_StopTheWorld"), 0)
+    asm.jump_if_zero("world_stopped")
+    asm.store_immediate32(block.STATE, State.STOPPING_THREADS)
+    _call(asm, "PyInterpreterState_Main")
+    asm.store64(block.INTERPRETER, RAX)
+    asm.move(RDI, RAX)
+    _call(asm, "_PyEval_StopTheWorld")
+    asm.move_immediate(R14, State.CANCELLED)
+    asm.compare_field32(block.CANCEL, 0)
+    asm.jump_if_not_zero("start_world")
+    asm.label("world_stopped")

@@ -45,13 +45,13 @@ def test_fields_do_not_overlap() -> None:
         (block.STATE, 4), (block.CANCEL, 4), (block.ALLOW_HELD, 4), (block.ADD_RESULT, 4), (block.CLONE_RESULT, 8),
         (block.WAIT_NS, 16), (block.GIL_NS, 16), (block.RELEASED_NS, 16), (block.CURE_FRAME, 8), (block.IDLE_TIMEOUT, 16),
         (block.CLONE_MASK, 8), (block.DEFAULT_ACTION, 32), (block.ALARM_SECONDS, 4), (block.MAX_FD, 4), (block.PIPES, 16),
-        (block.NO_CORE, 16), (block.SCHED_PARAM, 4), (block.TARGET_PID, 4), (block.CLONE_NAME, 16),
-        (block.FUNCTION_TABLE, 8 * len(block.FUNCTIONS)),
+        (block.CORE_RLIMIT, 16), (block.SCHED_PARAM, 4), (block.TARGET_PID, 4), (block.CLONE_NAME, 16),
+        (block.FUNCTION_TABLE, 8 * len(block.FUNCTIONS)), (block.COMMAND, 64), (block.REPLY, 8), (block.INTERPRETER, 8),
     ]  # fmt: skip
     used = sorted(fields)
     for (start, size), (following, _) in itertools.pairwise(used):
         assert start + size <= following
-    assert block.FUNCTION_TABLE + 8 * len(block.FUNCTIONS) <= block.BOOTSTRAP
+    assert used[-1][0] + used[-1][1] <= block.BOOTSTRAP
 
 
 def test_the_bootstrap_text_ends_with_a_zero_byte() -> None:
