@@ -21,6 +21,11 @@ try:
         _imp.exec_builtin(gc)
         sys.modules.pop("gc", None)
     gc.disable()
+    young, middle = set(), set()
+    if "t" not in sys.abiflags:  # else there are no generations, and each call would return everything
+        # As sets of addresses: lists would be part of the next list, and hold what they list.
+        young = set(map(id, gc.get_objects(generation=0)))
+        middle = set(map(id, gc.get_objects(generation=1)))
     if hasattr(sys, "monitoring"):
         for tool in range(6):
             if sys.monitoring.get_tool(tool) is not None:

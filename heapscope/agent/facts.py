@@ -23,10 +23,10 @@ _name = _OWN["__name__"].__get__
 _qualname = _OWN["__qualname__"].__get__
 _module = _OWN["__module__"].__get__
 _mapping = _OWN["__dict__"].__get__
-_subclasses = _OWN["__subclasses__"]
 _FUNCTION = type(lambda: None)
 FRAME = id(type(_suspended().gi_frame))
 _READY = 1 << 12  # Py_TPFLAGS_READY
+_DICT_SUBCLASS = 1 << 29
 MAX_OWN_NAMES = 1024
 MAX_MRO = 1024
 
@@ -61,12 +61,12 @@ def mro_of(kind):
 
 
 def namespace_of(kind, referents):
-    """Return the class's own dict itself, or an empty one while the class is not ready."""
+    """Return the class's own dict itself (of ctypes a subclass of dict), or an empty one while the class is not ready."""
     try:
         found = referents(_mapping(kind))
     except TypeError:
         return {}
-    return found[0] if found and type(found[0]) is dict else {}
+    return found[0] if found and flags_of(type(found[0])) & _DICT_SUBCLASS else {}
 
 
 def type_name(kind):
@@ -118,8 +118,9 @@ class TypeDescriber:
             "bases": list(map(id, (bases_of(kind) or ())[:MAX_MRO])),
             "own_names": names,
             "own_kinds": kinds,
-            "has_slots": any(type(key) is str and key == "__slots__" for key in namespace) if is_heap else False,
-            "subclasses": len(_subclasses(kind)) if is_ready(kind) else 0,
+            "has_slots": any(type(key) is str and key == "__slots__" for key in dict.keys(namespace))
+            if is_heap
+            else False,
             "shared_keys_bytes": min(keys.size, 1 << 20) if keys is not None else 0,
             "file": file,
             "line": line,
@@ -128,7 +129,7 @@ class TypeDescriber:
     def _own(self, namespace):
         names = []
         kinds = []
-        for key, value in namespace.items():
+        for key, value in dict.items(namespace):
             if type(key) is str and len(names) < MAX_OWN_NAMES:
                 names.append(key[:MAX_NAME])
                 kinds.append(plain_text(_name(type(value))))
@@ -136,7 +137,7 @@ class TypeDescriber:
 
     def _place(self, namespace):
         file, line = "", 0
-        for key, value in namespace.items():
+        for key, value in dict.items(namespace):
             if type(key) is str and key == "__firstlineno__" and type(value) is int and 0 < value < 1 << 31:
                 line = value
             if type(value) is _FUNCTION:

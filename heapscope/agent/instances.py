@@ -18,6 +18,7 @@ from heapscope.agent.layout import (
 from heapscope.wire.protocol import DictState
 
 _WORD = (1 << 32) - 1
+_SIZEOF = object.__dict__["__sizeof__"]
 _DICT = id(dict)
 _GETSET = type(type.__dict__["__dict__"])
 _MEMBER = type(type(lambda: None).__dict__["__closure__"])
@@ -86,7 +87,10 @@ class InstanceReader:
         return WEAK if self.weak_offset and self.memory.word(address + self.weak_offset) else 0
 
     def _read_unknown(self, objects):
-        return [DictState.UNKNOWN | self.fixed << 4] * len(objects)
+        size = self.fixed
+        if self.flags & INLINE_VALUES and self.layout.minor >= 13:
+            size += _SIZEOF(objects[0]) - self.basicsize  # inline values, as many for each instance of a class
+        return [DictState.UNKNOWN | size << 4] * len(objects)
 
     def _read_plain(self, objects):
         entry = DictState.NONE | self.fixed << 4
@@ -229,10 +233,18 @@ class InstanceReader:
         else:
             if self.layout.minor in (11, 12):
                 order = order[::-1]
-            shape = (keys.address, order)
+            shape = self._shape(keys, order)
             self.attributes.split_keys.setdefault(keys.address, keys)
             self.attributes.count_shape(shape)
         return entry & ~7 | state | OWN_DICT | (second & SECOND_BLOCK_LIMIT) << 64
+
+    def _shape(self, keys, order):
+        """Return the shape of a split dict: where it has the class's keys, the one of instances without a dict object."""
+        if self.keys is None or keys.address != self.keys.address or self.layout.minor < 11:
+            return (keys.address, order)
+        if self.layout.minor < 13 or len(order) > 8:
+            return order
+        return int.from_bytes(order, "little") | len(order) << 64
 
     def _count_combined(self, instance):
         names = self._dict_of.__get__(instance) if self._dict_of is not None else None

@@ -8,10 +8,14 @@ Never used before verify() has found every fact true on objects made in the clon
     3.13+      dict pointer at -24; INLINE_VALUES: u8 capacity, size, embedded, valid behind basicsize, values, order bytes
 """
 
+import sys
+
 from heapscope.agent.memory import REGION_BITS, REGION_MASK
 from heapscope.wire.protocol import DictState
 
 CACHED_KEYS_OFFSET = {8: 872, 9: 864, 10: 872, 11: 872, 12: 880, 13: 880, 14: 880, 15: 888}
+FREE_THREADED = "t" in sys.abiflags
+GC_HEAD = 0 if FREE_THREADED else 16  # without a GIL, the collector finds its objects in the allocator's pages
 INLINE_VALUES = 1 << 2
 MANAGED_WEAKREF = 1 << 3
 MANAGED_DICT = 1 << 4
@@ -19,6 +23,7 @@ HEAP_TYPE = 1 << 9
 HAVE_GC = 1 << 14
 LONG_SUBCLASS = 1 << 24
 SMALL_REQUEST = 512  # pymalloc's limit
+MIMALLOC_LARGEST_CLASS = 128 << 10
 MAX_SHARED_KEYS = 64  # 30 on 3.11+, up to 42 and rarely more before
 
 
@@ -31,12 +36,28 @@ def allocated_bytes(request):
     """Return what the allocator uses for one request: a pymalloc class, or a glibc chunk."""
     if request <= 0:
         return 0
+    if FREE_THREADED:
+        return mimalloc_bytes(request)
     return (request + 15) & ~15 if request <= SMALL_REQUEST else (request + 8 + 15) & ~15
+
+
+def mimalloc_bytes(request):
+    """Return the size of mimalloc's block for a request: two words apart up to 64 bytes, then four sizes per doubling.
+
+    Source: _mi_bin and mi_good_size of mimalloc 2.1 (Objects/mimalloc/page-queue.c), on which free-threaded builds rely.
+    """
+    if request > MIMALLOC_LARGEST_CLASS:
+        return (request + 4095) & ~4095
+    words = (request + 7) >> 3
+    if words <= 8:
+        return (words + 1 & ~1) << 3
+    step = 1 << (words - 1).bit_length() - 3
+    return (words + step - 1 & -step) << 3
 
 
 def pre_header(minor, flags):
     """Return the bytes in front of an instance: GC head, managed dict and weak reference words."""
-    size = 16 if flags & HAVE_GC else 0
+    size = GC_HEAD if flags & HAVE_GC else 0
     if (minor == 11 and flags & MANAGED_DICT) or (minor >= 12 and flags & (MANAGED_DICT | MANAGED_WEAKREF)):
         size += 16
     return size
@@ -87,6 +108,7 @@ class Layout:
         self.pool_mask = ~(4095 if minor < 10 else 16383)
         self.verified = False
         self.ascii_header = 48 if minor < 12 else 40
+        self.text_header = 72 if minor < 12 else 56
         self._names = {}
         self._values_sizes = {}
 
@@ -107,19 +129,20 @@ class Layout:
         return Keys(self.memory, self.minor, address) if address else None
 
     def key_name(self, pointer):
-        """Return the text of a str at an address without touching the object; None unless compact ASCII."""
+        """Return the text of a str at an address without touching the object; None unless compact and short."""
         name = self._names.get(pointer)
         if name is None:
-            memory = self.memory
-            length = memory.word(pointer + 16)
-            state = memory.word(pointer + 32) & 0xFF
-            if state & 0x60 != 0x60 or length > 512:
+            length = self.memory.word(pointer + 16)
+            state = self.memory.word(pointer + 32) & 0xFF
+            if not state & 0x20 or length > 512:
                 return None
-            data = memory.block(pointer + self.ascii_header, length)
+            width = state >> 2 & 7
+            start = pointer + (self.ascii_header if state & 0x40 else self.text_header)
+            data = self.memory.block(start, length * width)
+            parts = range(0, len(data), width or 1)
+            name = "".join([chr(int.from_bytes(data[at : at + width], "little")) for at in parts])
             if len(self._names) < 1 << 16:
-                name = self._names[pointer] = data.decode("ascii", "backslashreplace")
-            else:
-                name = data.decode("ascii", "backslashreplace")
+                self._names[pointer] = name
         return name
 
     def names(self, keys):

@@ -4,7 +4,8 @@ Never lets an exception out without an ERROR frame, and never returns while the 
 """
 
 from heapscope.agent.facts import TypeDescriber
-from heapscope.agent.layout import Layout
+from heapscope.agent.layout import FREE_THREADED, Layout
+from heapscope.agent.locks import forget_locks
 from heapscope.agent.memory import Memory
 from heapscope.agent.plans import PlanMaker
 from heapscope.agent.probe import verify
@@ -20,6 +21,10 @@ INSTANCES_PER_FRAME = 64
 DEFAULT_DEADLINE_S = 600
 ALARM_MARGIN_S = 5
 DEFAULT_MAX_OBJECTS = 1 << 27
+FREE_THREADED_WARNING = (
+    "free-threaded build: how instances keep their attributes is unknown, and with it some bytes of their dicts; "
+    "reference counts of types, functions, modules and code are approximate; there are no generations"
+)
 RECURSION_LIMIT = 10000  # the walk needs little, but may start on top of a deep stack of the target's main thread
 
 
@@ -131,6 +136,9 @@ def open_layout(sys, posix, warnings):
         warnings.append("no /proc in the target: states and hidden blocks of instances are unknown")
         return None, Layout(None, minor)
     layout = Layout(memory, minor)
+    if FREE_THREADED:
+        warnings.append(FREE_THREADED_WARNING)
+        return memory, layout
     fault = verify(layout, memory)
     if fault:
         warnings.append(fault + ": states and hidden blocks of instances are unknown")
@@ -144,15 +152,19 @@ def capture(sys, posix, gc, early, unfrozen, own_frames, namespace, stream):
     stream.send_value(Kind.HELLO, hello(sys, posix))
     warnings = []
     excluded = {id(namespace), id(early)} | set(map(id, own_frames))
+    young, middle = namespace["young"], namespace["middle"]
+    excluded.update(map(id, (young, middle)))
     if unfrozen is not None:
         excluded.add(id(unfrozen))
     memory, layout = open_layout(sys, posix, warnings)
+    if FREE_THREADED and memory is not None:
+        forget_locks(memory, posix, early)
     tools = Tools(sys, posix, gc, unfrozen, options)
     tools.progress = lambda objects: stream.send_value(Kind.PROGRESS, {"objects": objects, "phase": "walk"})
     roots = Roots(sys, own_frames)
     roots.collect()
     plans = PlanMaker(sys, gc.get_referents, layout, roots.executing)
-    walker = Walker(tools, stream, memory, plans, TypeDescriber(gc.get_referents, layout), roots)
+    walker = Walker(tools, stream, memory, plans, TypeDescriber(gc.get_referents, layout), roots, young, middle)
     walker.run(early, excluded)
     send_facts(stream, walker, roots)
     end = {"objects": stream.objects, "references": stream.references, "types": walker.type_count}

@@ -7,6 +7,7 @@ REGION_BITS = 14  # 16 KiB: a pool of 3.10+, so most neighbours of an instance c
 REGION_SIZE = 1 << REGION_BITS
 REGION_MASK = REGION_SIZE - 1
 REGION_LIMIT = 1024
+ITEMS_OFFSET = object.__basicsize__ + 8  # of ob_item in a list, behind ob_size
 MAX_READ = 1 << 20
 
 
@@ -74,7 +75,7 @@ class Memory:
         count = len(items)
         if not count:
             return b""
-        pointer = self.read(id(items) + 24, 8)
+        pointer = self.read(id(items) + ITEMS_OFFSET, 8)
         if pointer is None:
             return None
         return self.read_large(int.from_bytes(pointer, "little"), 8 * count)

@@ -4,6 +4,7 @@ Never looks at an instance, only at types; what is found once serves every objec
 """
 
 from heapscope.agent import facts, references
+from heapscope.agent.contents import fingerprints_of
 from heapscope.agent.entry import object_and_values
 from heapscope.agent.instances import InstanceReader
 from heapscope.agent.layout import HAVE_GC, HEAP_TYPE, allocated_bytes, pre_header
@@ -51,6 +52,7 @@ class Plan:
         "allocated_of",
         "basicsize",
         "boundary",
+        "fingerprints",
         "fixed_size",
         "flags",
         "is_heap",
@@ -141,6 +143,7 @@ class PlanMaker:
         if self._struct_type is not None and id(self._struct_type) in mro:
             plan.sizeof = make_struct_size(self._struct_type, plan.sizeof)
         plan.fixed_size = plan.basicsize if plan.sizeof is _OBJECT_SIZEOF and not plan.itemsize else None
+        plan.fingerprints = fingerprints_of(kind)
         plan.length = None
         for base in self._lengths:
             if id(base) in mro:

@@ -93,6 +93,8 @@ def make_type(referents):
             if facts.is_unfinished(kind):
                 return referents(kind)
             return [*referents(kind), _NAME(kind), _QUALNAME(kind)]
+        if not facts.is_ready(kind):
+            return []
         result = [item for item in (_MRO(kind), facts.bases_of(kind), _BASE(kind)) if item is not None]
         result.append(facts.namespace_of(kind, referents))
         return result

@@ -30,12 +30,28 @@ def _arrange_clone(posix, call):
         call(SYS_RT_SIGACTION, number, bytes(32), None, 8)
     call(SYS_RT_SIGPROCMASK, 2, CLONE_MASK, None, 8)
     call(SYS_ALARM, ALARM_S)
-    call(SYS_SETRLIMIT, 4, bytes(16))
+    call(SYS_SETRLIMIT, 4, CORE_RLIMIT)
     call(SYS_SETPRIORITY, 0, 0, 19)
     posix.closerange(0, 1 << 20)
     posix.pipe()
     posix.pipe()
     call(SYS_PRCTL, 15, CLONE_NAME)
+
+
+def _serve(posix, call):
+    """Do what the host says until it says "run Python": the same protocol as the native stub's (inject/server.py)."""
+    while True:
+        data = posix.read(0, 64)
+        if len(data) != 64:
+            posix._exit(71)
+        words = [int.from_bytes(data[at : at + 8], "little") for at in range(0, 64, 8)]
+        if words[0] == 0:
+            return
+        if words[0] == 2:
+            type(call)(words[1])()
+        as_long = call.restype
+        result = call(*[as_long(word - (1 << 64) if word >> 63 else word) for word in words[1:]])
+        posix.write(3, result.to_bytes(8, "little", signed=True))
 
 
 def _run():
@@ -58,6 +74,7 @@ def _run():
         if pid == 0:
             try:
                 _arrange_clone(posix, call)
+                _serve(posix, call)
                 exec(BOOTSTRAP, {"__name__": "heapscope"})
             finally:
                 posix._exit(0)

@@ -4,20 +4,27 @@ Never follows a reference and keeps no reference to an object; addresses alone a
 """
 
 from heapscope.agent import facts
+from heapscope.agent.layout import GC_HEAD
 from heapscope.agent.plans import RANK_DICTS, RANK_FRAMES, RANK_TYPES, instance_bytes
 from heapscope.agent.stream import PACKED
 from heapscope.wire.protocol import DictState, Flag
 
 _FUNCTION = type(lambda: None)
+_OLD = Flag.TRACKED | 2 << Flag.GENERATION_SHIFT
 
 
 class RowSizes:
-    """Sizes batches of objects. ``executing`` are ids of frames that run, ``frozen`` those that gc.freeze() has moved."""
+    """Sizes batches of objects. All sets are of ids.
 
-    def __init__(self, tools, executing):
-        self._referents = tools.referents
+    ``executing`` are frames that run, ``young`` and ``middle`` the collector's generations 0 and 1, ``frozen`` the objects
+    that gc.freeze() has moved.
+    """
+
+    def __init__(self, tools, executing, young, middle):
         self._is_tracked = tools.is_tracked
         self._executing = executing
+        self.young = young
+        self._middle = middle
         self._dict_sizes = {}
         self.module_dicts = set()
         self.frozen = ()
@@ -26,30 +33,42 @@ class RowSizes:
         """Return (flags list, packed requested, packed allocated)."""
         base = plan.boundary
         if plan.sees_references:
-            tracked = list(map(self._is_tracked, objects))
-            flags = [base | Flag.TRACKED if is_tracked else base for is_tracked in tracked]
+            old = base | _OLD
+            flags = [old if is_tracked else base for is_tracked in map(self._is_tracked, objects)]
+            self._mark_generation(objects, flags, self.young, 0)
+            self._mark_generation(objects, flags, self._middle, 1)
         else:
             flags = [base] * len(objects)
         if self.frozen:
             frozen = self.frozen
-            flags = [flag | Flag.FROZEN if id(item) in frozen else flag for flag, item in zip(flags, objects)]
+            keep = ~Flag.GENERATION_MASK
+            flags = [flag & keep | Flag.FROZEN if id(item) in frozen else flag for flag, item in zip(flags, objects)]
         if plan.reader is not None:
             return self._instance_sizes(plan, objects, raw, flags)
         if plan.rank == RANK_TYPES:
             return self._type_sizes(plan, objects, flags)
         if raw is None:
+            if type(objects[0]) is _FUNCTION:
+                flags = [flag | self._function_boundary(item) for flag, item in zip(flags, objects)]
             count = len(objects)
             return flags, plan.requested_of[plan.fixed_size] * count, plan.allocated_of[plan.fixed_size] * count
         requested = list(map(plan.requested_of.__getitem__, raw))
         allocated = list(map(plan.allocated_of.__getitem__, raw))
         if plan.rank == RANK_DICTS:
             self._mark_dicts(objects, flags, requested, allocated)
-        elif type(objects[0]) is _FUNCTION:
-            flags = [flag | self._function_boundary(item) for flag, item in zip(flags, objects)]
         elif plan.rank == RANK_FRAMES:
             running = self._executing
             flags = [flag | Flag.BOUNDARY if id(item) in running else flag for flag, item in zip(flags, objects)]
         return flags, b"".join(requested), b"".join(allocated)
+
+    @staticmethod
+    def _mark_generation(objects, flags, members, generation):
+        if not members or members.isdisjoint(map(id, objects)):
+            return
+        bits = generation << Flag.GENERATION_SHIFT
+        for index, address in enumerate(map(id, objects)):
+            if address in members and flags[index] & Flag.TRACKED:
+                flags[index] = flags[index] & ~Flag.GENERATION_MASK | bits
 
     def _instance_sizes(self, plan, objects, raw, flags):
         reader = plan.reader
@@ -57,10 +76,6 @@ class RowSizes:
         if reader.dict_sizes:
             self._dict_sizes.update(reader.dict_sizes)
             reader.dict_sizes.clear()
-        if plan.boundary & Flag.BOUNDARY:  # a subclass of module: recursive sizes stop at its dict too
-            self.module_dicts.update(
-                id(item) for found in map(self._referents, objects) for item in found if type(item) is dict
-            )
         made = {}
         requested = []
         allocated = []
@@ -84,7 +99,7 @@ class RowSizes:
         for kind in objects:
             size = sizes(kind)
             is_heap = facts.flags_of(kind) & 1 << 9
-            requested.append(PACKED[size + 16 * bool(is_heap)])
+            requested.append(PACKED[size + GC_HEAD * bool(is_heap)])
             allocated.append(plan.allocated_of[size] if is_heap else PACKED[size])
         return flags, b"".join(requested), b"".join(allocated)
 

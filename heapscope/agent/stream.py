@@ -4,7 +4,7 @@ Never blocks on anything but the pipe, and never keeps a reference to an object 
 """
 
 from heapscope.wire.frames import encode_header
-from heapscope.wire.protocol import NO_LENGTH, OBJECTS_PER_FRAME, Kind
+from heapscope.wire.protocol import COLUMNS, NO_LENGTH, OBJECTS_PER_FRAME, Kind
 from heapscope.wire.values import encode_value
 
 RESULT_DESCRIPTOR = 3
@@ -38,7 +38,7 @@ class Stream:
         self.sequence = 0
         self.objects = 0
         self.references = 0
-        self._columns = [[] for _ in range(7)]
+        self._columns = [[] for _ in COLUMNS]
         self._references = []
         self._count = 0
         self._reference_count = 0
@@ -59,7 +59,7 @@ class Stream:
             view = view[self.write(RESULT_DESCRIPTOR, view) :]
 
     def add_objects(self, count, columns, references, reference_count):
-        """Append a batch: seven packed columns and packed reference addresses."""
+        """Append a batch: eight packed columns and packed reference addresses."""
         if self._count and (
             self._count + count > OBJECTS_PER_FRAME or self._reference_count + reference_count > REFERENCES_PER_FRAME
         ):
@@ -81,7 +81,7 @@ class Stream:
         self.send(Kind.OBJECTS, b"".join(parts + self._references))
         self.objects += self._count
         self.references += self._reference_count
-        self._columns = [[] for _ in range(7)]
+        self._columns = [[] for _ in COLUMNS]
         self._references = []
         self._count = self._reference_count = 0
 

@@ -8,6 +8,7 @@ runs per object only for instances. Time O(n + m); about 100 bytes per object fo
 """
 
 from heapscope.agent import facts
+from heapscope.agent.layout import FREE_THREADED
 from heapscope.agent.plans import RANK_DICTS, RANK_TYPES
 from heapscope.agent.sizes import RowSizes
 from heapscope.agent.stream import PACKED, REFERENCES_PER_FRAME, pack_words
@@ -15,6 +16,9 @@ from heapscope.wire.protocol import NO_LENGTH, OBJECTS_PER_FRAME, Flag, Kind
 
 GROUPING_STEP = 1 << 16
 IMMORTAL = 1 << 30
+DEFERRED = (
+    1 << 63
+) - 1 >> 3  # _Py_REF_DEFERRED: what a free-threaded build adds to the counts of functions, types, code
 TYPES_PER_FRAME = 128
 _NO_LENGTH = PACKED[NO_LENGTH]
 _FUNCTION = type(lambda: None)
@@ -30,10 +34,28 @@ class TooManyObjects(Exception):
     """More objects than the options allow."""
 
 
+def with_dict(referents, attributes):
+    """Return the referents of an instance whose inline values have a dict object: the dict, and not its values too.
+
+    3.13.0 shows the values, newer releases the dict.
+    """
+    if id(attributes) in map(id, referents):
+        return referents
+    shown = list(map(id, attributes.values()))
+    result = []
+    for item in referents:
+        if id(item) in shown:
+            shown.remove(id(item))
+        else:
+            result.append(item)
+    result.append(attributes)
+    return result
+
+
 class Walker:
     """One walk over one heap; run() once."""
 
-    def __init__(self, tools, stream, memory, plans, describer, roots):
+    def __init__(self, tools, stream, memory, plans, describer, roots, young, middle):
         self._referents = tools.referents
         self._refcount = tools.refcount
         self._check = tools.check
@@ -48,7 +70,7 @@ class Walker:
         self._pending = []
         self._types = []
         self.type_count = 0
-        self._sizes = RowSizes(tools, roots.executing)
+        self._sizes = RowSizes(tools, roots.executing, young, middle)
         self._unfrozen = tools.unfrozen
         self._can_read_lists = False
 
@@ -57,6 +79,8 @@ class Walker:
         self._seen.update(map(id, early))
         if self._unfrozen is not None:
             self._sizes.frozen = self._seen - self._unfrozen
+        # Frames that the list does not have came into being when the roots were collected.
+        self._sizes.young.update(set(map(id, self._roots.objects)) - self._seen)
         self._seen.update(excluded)
         probe = [early, self, 3]
         self._can_read_lists = self._memory is not None and self._memory.list_addresses(probe) == pack_words(
@@ -104,7 +128,9 @@ class Walker:
     def _start_from_roots(self):
         self._discover(self._roots.objects)
         self._sizes.module_dicts.update(
-            id(_MODULE_DICT(item)) for item in self._roots.objects if type(item) is type(facts)
+            id(_MODULE_DICT(item))
+            for item in self._roots.objects
+            if id(type(facts)) in map(id, facts.mro_of(type(item)))
         )
         self._roots.objects = []
 
@@ -140,6 +166,8 @@ class Walker:
 
     def _process_part(self, plan, objects):
         refcounts = list(map(self._refcount, objects))
+        if FREE_THREADED:
+            refcounts = [count - DEFERRED if count >= DEFERRED >> 1 else count for count in refcounts]
         own = self._own_refcount
         if plan.rank == RANK_TYPES:
             self._take_types(objects)
@@ -155,11 +183,14 @@ class Walker:
             flags = [flag | Flag.IMMORTAL if count >= IMMORTAL else flag for flag, count in zip(flags, refcounts)]
         counts = pack_words([count - own if count < IMMORTAL else count for count in refcounts])
         columns = [plan.packed_address * len(objects), requested, allocated, counts, lengths]
+        columns.append(plan.fingerprints(objects))
         self._emit(plan, objects, columns, flags, items)
+        if plan.reader is not None:
+            plan.reader.dict_objects = {}  # held longer, they would count as references
 
     def _emit(self, plan, objects, columns, flags, items):
         """Send the rows with their references; follow the references."""
-        if plan.references is None and not plan.sees_references:
+        if plan.references is None and not plan.sees_references and not plan.is_heap:
             packed_flags = pack_words([flag << 32 for flag in flags])
             self._stream.add_objects(len(objects), [self._addresses(objects), *columns, packed_flags], b"", 0)
             return
@@ -225,7 +256,7 @@ class Walker:
             if plan.adds_type:
                 own.append(type(item))
             if index in hidden:
-                own.append(hidden[index])
+                own = with_dict(own, hidden[index])
             counts.append(len(own))
             if len(objects) == 1 or len(found) <= REFERENCES_PER_FRAME:
                 found += own
