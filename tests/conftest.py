@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.pythons import Python, found_pythons
+from tests.support.pythons import Python, found_pythons, usual_pythons
 
 _NEEDS_PTRACE = {"integration", "matrix", "thirdparty", "container"}
 
@@ -78,9 +78,9 @@ def pytest_report_header() -> list[str]:
     return lines
 
 
-@pytest.fixture(params=found_pythons(), ids=lambda python: python.label)
+@pytest.fixture(params=usual_pythons(), ids=lambda python: python.label)
 def any_python(request: pytest.FixtureRequest) -> Python:
-    """Each interpreter found, in turn."""
+    """Each interpreter found that has a GIL, in turn."""
     python = request.param
     assert isinstance(python, Python)
     return python
@@ -89,7 +89,7 @@ def any_python(request: pytest.FixtureRequest) -> Python:
 @pytest.fixture(scope="session")
 def one_python() -> Python:
     """One interpreter for tests that are not about versions: the newest below 3.14, the most usual case."""
-    pythons = found_pythons()
+    pythons = usual_pythons()
     usual = [python for python in pythons if python.minor < (3, 14)] or pythons
     if not usual:
         pytest.skip("no CPython 3.8 or newer found")

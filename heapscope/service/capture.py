@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from heapscope import __version__
-from heapscope.errors import Cancelled, HeapscopeError, TargetGone, UsageError
+from heapscope.errors import Cancelled, CaptureInconsistent, HeapscopeError, TargetGone, UsageError
 from heapscope.service.channel import Channel, CloneSilent
+from heapscope.service.collectors import Collector, rungs_of
 from heapscope.service.surroundings import CloneHandle, RealSurroundings, Surroundings
 from heapscope.target.info import TargetInfo
+from heapscope.target.obstacles import HEAD_ROOM_CODES
 from heapscope.units import clean_text, format_bytes, format_count
 from heapscope.wire.protocol import Kind
 
@@ -25,24 +27,29 @@ if TYPE_CHECKING:  # numpy costs 100 ms, which a refused capture need not pay
     from heapscope.snapshot.model import Snapshot, SnapshotMeta
 
 INJECTORS = ("auto", "remote_exec", "ptrace", "pyrasite")
-COLLECTOR = "python-clone"
 SILENCE_S = 20.0  # the walker reports at least every few ten thousand objects, also on a loaded machine
 REPORT_EVERY_S = 0.05
-_ATTEMPTS = 2
+COLLECTORS = ("auto", "native", "python")
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureOptions:
-    """How to capture. ``timeout_s`` covers everything until the last record."""
+    """How to capture. ``timeout_s`` covers everything until the last record; ``memory_budget`` is in bytes, see watch.py."""
 
     via: str = "auto"
+    collector: str = "auto"
     timeout_s: float = 60.0
     ignore_head_room: bool = False
+    memory_budget: int | None = None
     silence_s: float = SILENCE_S
 
     def __post_init__(self) -> None:
         if self.via not in INJECTORS:
             raise UsageError(f"there is no injector {clean_text(self.via)}", hint=f"--via {'|'.join(INJECTORS)}")
+        if self.collector not in COLLECTORS:
+            raise UsageError(
+                f"there is no collector {clean_text(self.collector)}", hint=f"--collector {'|'.join(COLLECTORS)}"
+            )
         if not self.timeout_s > 0:
             raise UsageError("the timeout must be more than 0 seconds", hint="--timeout 60")
 
@@ -70,6 +77,7 @@ class _Run:
     world: Surroundings
     deadline: float  # on time.monotonic
     warnings: tuple[str, ...] = ()
+    allocated_bytes: int | None = None
 
     def remaining_s(self) -> float:
         return max(0.0, self.deadline - time.monotonic())
@@ -104,7 +112,7 @@ def capture(
         deadline=time.monotonic() + chosen.timeout_s,
     )
     run.report(CaptureProgress("find", message=f"pid {pid}"))
-    ignored = frozenset({"memory"}) if chosen.ignore_head_room else frozenset()
+    ignored = HEAD_ROOM_CODES if chosen.ignore_head_room else frozenset()
     target = run.world.target_of(pid, ignore=ignored)
     run.report(CaptureProgress("find", message=f"CPython {target.python_version}"))
     run.report(CaptureProgress("headroom", message=f"RSS {format_bytes(target.rss_bytes)}"))
@@ -112,35 +120,46 @@ def capture(
 
 
 def _capture_with_retry(run: _Run, target: TargetInfo) -> Snapshot:
-    """Try again once when the clone hangs: it may hold the GIL only until another thread's request to drop it is seen."""
-    for attempt in range(1, _ATTEMPTS + 1):
+    """Go down the ladder of collectors; try again once when a clone hangs.
+
+    A clone may have been made while another thread asked for the GIL: Python in it gives the GIL up, and waits for ever.
+    """
+    rungs = rungs_of(run.options.collector, is_free_threaded=target.free_threaded)
+    for position, collector in enumerate(rungs):
         run.check_cancel()
         via = run.options.via
-        if attempt > 1 and via == "auto":
+        if position > 0 and via == "auto":
             via = "ptrace"
         try:
-            return _capture_once(run, target, via)
-        except CloneSilent as error:
-            if attempt == _ATTEMPTS:
+            return _capture_once(run, target, via, collector)
+        except CaptureInconsistent as error:
+            is_last = position + 1 == len(rungs)
+            if is_last or (rungs[position + 1] is collector and not isinstance(error, CloneSilent)):
                 raise
-            run.warnings = (f"a first attempt was given up: {error.message}",)
-            run.report(CaptureProgress("inject", message="the clone hangs; trying once more"))
+            run.warnings = (f"a first attempt was given up ({collector.name}): {error.message}",)
+            run.report(CaptureProgress("inject", message=f"{error.message}; trying {rungs[position + 1].name}"))
     raise AssertionError("unreachable")
 
 
-def _capture_once(run: _Run, target: TargetInfo, via: str) -> Snapshot:
+def _capture_once(run: _Run, target: TargetInfo, via: str, collector: Collector) -> Snapshot:
     from heapscope.snapshot.builder import SnapshotBuilder  # noqa: PLC0415 - numpy, see the top
 
-    payload = run.world.build_payload()
     rss_before = run.world.rss_of(target)
     started_ns = time.monotonic_ns()
     captured_at = time.time()
     run.report(CaptureProgress("inject"))
-    clone = _make_clone(run, target, via)
+    clone = _make_clone(run, target, via, collector)
     builder = SnapshotBuilder()
     try:
         run.report(CaptureProgress("clone", message=clone.injector, pause_ns=clone.pause_ns))
-        _receive(run, target, clone, payload, builder)
+        with run.world.watch_clone(
+            target,
+            clone,
+            collector=collector.name,
+            memory_budget=run.options.memory_budget,
+            ignore_head_room=run.options.ignore_head_room,
+        ):
+            _receive(run, target, clone, collector, builder)
     except HeapscopeError as error:
         _prefer_target_gone(run, target, error)
         raise
@@ -150,7 +169,7 @@ def _capture_once(run: _Run, target: TargetInfo, via: str) -> Snapshot:
     run.check_cancel()
     run.report(CaptureProgress("build", builder.progress_objects, pause_ns=clone.pause_ns))
     rss_after = run.world.rss_of(target)
-    meta = _meta_of(run, target, clone, builder)
+    meta = _meta_of(run, target, clone, collector, builder)
     return builder.build(
         replace(
             meta,
@@ -162,11 +181,12 @@ def _capture_once(run: _Run, target: TargetInfo, via: str) -> Snapshot:
     )
 
 
-def _make_clone(run: _Run, target: TargetInfo, via: str) -> CloneHandle:
+def _make_clone(run: _Run, target: TargetInfo, via: str, collector: Collector) -> CloneHandle:
     try:
         return run.world.make_clone(
             target,
             via=via,
+            runs_python=collector.runs_python,
             deadline_s=run.remaining_s(),
             report=lambda message: run.report(CaptureProgress("inject", message=clean_text(message))),
             cancel=run.cancel,
@@ -176,9 +196,8 @@ def _make_clone(run: _Run, target: TargetInfo, via: str) -> CloneHandle:
         raise
 
 
-def _receive(run: _Run, target: TargetInfo, clone: CloneHandle, payload: bytes, builder: SnapshotBuilder) -> None:
-    from heapscope.wire.values import encode_value  # noqa: PLC0415 - only a capture needs it
-
+def _receive(run: _Run, target: TargetInfo, clone: CloneHandle, collector: Collector, builder: SnapshotBuilder) -> None:
+    orders = run.world.give_orders(target, clone, collector=collector.name, deadline_s=run.remaining_s())
     channel = Channel(
         clone.command_fd,
         clone.result_fd,
@@ -187,7 +206,7 @@ def _receive(run: _Run, target: TargetInfo, clone: CloneHandle, payload: bytes, 
         cancel=run.cancel,
         check_target=lambda: run.world.check_alive(target),
     )
-    channel.send(payload, encode_value({"deadline_s": int(run.remaining_s()) + 1}))
+    channel.send(*orders.messages)
     last_report = 0.0
     for kind, data in channel.receive():
         builder.feed(kind, data)
@@ -197,6 +216,9 @@ def _receive(run: _Run, target: TargetInfo, clone: CloneHandle, payload: bytes, 
             objects = builder.progress_objects
             message = f"{format_count(objects)} objects"
             run.report(CaptureProgress("walk", objects, message, clone.pause_ns))
+    builder.add_roots(orders.roots)
+    run.warnings += orders.warnings
+    run.allocated_bytes = orders.allocated_bytes
 
 
 def _prefer_target_gone(run: _Run, target: TargetInfo, error: HeapscopeError) -> None:
@@ -209,7 +231,9 @@ def _prefer_target_gone(run: _Run, target: TargetInfo, error: HeapscopeError) ->
         raise TargetGone(f"{gone.message} during the capture", hint=gone.hint) from error
 
 
-def _meta_of(run: _Run, target: TargetInfo, clone: CloneHandle, builder: SnapshotBuilder) -> SnapshotMeta:
+def _meta_of(
+    run: _Run, target: TargetInfo, clone: CloneHandle, collector: Collector, builder: SnapshotBuilder
+) -> SnapshotMeta:
     from heapscope.snapshot.model import SnapshotMeta  # noqa: PLC0415 - numpy, see the top
 
     hello: dict[str, Any] = dict(builder.hello)
@@ -221,18 +245,18 @@ def _meta_of(run: _Run, target: TargetInfo, clone: CloneHandle, builder: Snapsho
         host_name=socket.gethostname(),
         command=clean_text(target.command, 1000),
         python_version=clean_text(version, 40) if isinstance(version, str) else target.python_version or "",
-        collector=COLLECTOR,
+        collector=collector.name,
         injector=clone.injector,
         pause_ns=clone.pause_ns,
         warnings=run.warnings,
-        coverage=coverage_of(end),
+        coverage=coverage_of(end, run.allocated_bytes),
         heapscope_version=__version__,
     )
 
 
-def coverage_of(end: dict[str, Any]) -> float | None:
-    """Return bytes attributed to objects over bytes the allocators have in use, as the last record tells; else None."""
-    attributed, in_use = end.get("coverage_attributed_bytes"), end.get("coverage_allocated_bytes")
-    if not isinstance(attributed, int) or not isinstance(in_use, int) or in_use <= 0:
+def coverage_of(end: dict[str, Any], allocated_bytes: int | None) -> float | None:
+    """Return the share of the small-object allocator's bytes in use that the walk attributed to objects; None if not known."""
+    attributed = end.get("coverage_attributed_bytes")
+    if not isinstance(attributed, int) or not allocated_bytes:
         return None
-    return max(0.0, attributed / in_use)
+    return max(0.0, attributed / allocated_bytes)

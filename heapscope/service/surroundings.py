@@ -5,15 +5,21 @@ Never decides anything: capture.py does, and tests put a fake in the place of th
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from heapscope.service.collectors import NATIVE, Orders
 from heapscope.target.info import TargetInfo
 
 
 class CloneHandle(Protocol):
     """What this module needs of heapscope.inject.CloneHandle."""
+
+    @property
+    def clone_pid(self) -> int:
+        """The clone's number in this pid namespace."""
 
     @property
     def command_fd(self) -> int:
@@ -42,12 +48,30 @@ class Surroundings(Protocol):
         """Judge the target."""
 
     def make_clone(
-        self, target: TargetInfo, *, via: str, deadline_s: float, report: Callable[[str], None], cancel: threading.Event
+        self,
+        target: TargetInfo,
+        *,
+        via: str,
+        runs_python: bool,
+        deadline_s: float,
+        report: Callable[[str], None],
+        cancel: threading.Event,
     ) -> CloneHandle:
         """Make the frozen clone."""
 
-    def build_payload(self) -> bytes:
-        """Return the walker's packed source."""
+    def give_orders(self, target: TargetInfo, clone: CloneHandle, *, collector: str, deadline_s: float) -> Orders:
+        """Start the collector in the clone; return what to send to it. Raises CaptureInconsistent where it cannot be used."""
+
+    def watch_clone(
+        self,
+        target: TargetInfo,
+        clone: CloneHandle,
+        *,
+        collector: str,
+        memory_budget: int | None,
+        ignore_head_room: bool,
+    ) -> contextlib.AbstractContextManager[object]:
+        """End the clone, and raise BudgetExceeded, when it costs too much memory while the block runs."""
 
     def rss_of(self, target: TargetInfo) -> int:
         """Return the RSS, 0 once the target is gone."""
@@ -66,20 +90,60 @@ class RealSurroundings:
         return target_of(pid, ignore=ignore)
 
     def make_clone(
-        self, target: TargetInfo, *, via: str, deadline_s: float, report: Callable[[str], None], cancel: threading.Event
+        self,
+        target: TargetInfo,
+        *,
+        via: str,
+        runs_python: bool,
+        deadline_s: float,
+        report: Callable[[str], None],
+        cancel: threading.Event,
     ) -> CloneHandle:
         """Make the frozen clone."""
         from heapscope.inject import make_clone  # noqa: PLC0415 - subprocess, 10 ms
         from heapscope.service.payload import bootstrap_source  # noqa: PLC0415 - reads the agent's sources
 
         bootstrap = bootstrap_source()
-        return make_clone(target, bootstrap=bootstrap, via=via, deadline_s=deadline_s, report=report, cancel=cancel)
+        return make_clone(
+            target,
+            bootstrap=bootstrap,
+            via=via,
+            runs_python=runs_python,
+            deadline_s=deadline_s,
+            report=report,
+            cancel=cancel,
+        )
 
-    def build_payload(self) -> bytes:
-        """Return the walker's packed source."""
+    def give_orders(self, target: TargetInfo, clone: CloneHandle, *, collector: str, deadline_s: float) -> Orders:
+        """Start the collector in the clone; return what to send to it."""
+        if collector == NATIVE.name:
+            from heapscope.service.native import native_orders  # noqa: PLC0415 - reads the walker's image
+
+            return native_orders(target, clone, deadline_s)
         from heapscope.service.payload import build_payload  # noqa: PLC0415 - reads and packs the agent's sources
+        from heapscope.wire.values import encode_value  # noqa: PLC0415 - only a capture needs it
 
-        return build_payload()
+        return Orders((build_payload(), encode_value({"deadline_s": int(deadline_s) + 1})))
+
+    def watch_clone(
+        self,
+        target: TargetInfo,
+        clone: CloneHandle,
+        *,
+        collector: str,
+        memory_budget: int | None,
+        ignore_head_room: bool,
+    ) -> contextlib.AbstractContextManager[object]:
+        """End the clone, and raise BudgetExceeded, when it costs too much memory while the block runs."""
+        from heapscope.service.watch import watching  # noqa: PLC0415 - only where a clone was made
+
+        return watching(
+            target,
+            clone.clone_pid,
+            collector=collector,
+            memory_budget=memory_budget,
+            ignore_head_room=ignore_head_room,
+        )
 
     def rss_of(self, target: TargetInfo) -> int:
         """Return the RSS, 0 once the target is gone."""

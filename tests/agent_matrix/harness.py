@@ -22,7 +22,9 @@ from heapscope.wire.values import decode_value, encode_value
 DRIVER = """
 import os, sys
 target, bootstrap, fds = sys.argv[1], sys.argv[2], [int(fd) for fd in sys.argv[3].split(",")]
-exec(compile(open(target, encoding="utf-8", errors="surrogatepass").read(), "target.py", "exec"), globals())
+with open(target, encoding="utf-8", errors="surrogatepass") as file:
+    source = file.read()
+exec(compile(source, "target.py", "exec"), globals())
 def run_in_fork():
     child = os.fork()
     if child == 0:
@@ -51,8 +53,14 @@ class HeapObject:
     allocated: int
     refcount: int
     length: int | None
+    fingerprint: int
     flags: int
     references: list[int] = field(default_factory=list)
+
+    @property
+    def generation(self) -> int:
+        """The collector's generation in the flags."""
+        return (self.flags & Flag.GENERATION_MASK) >> Flag.GENERATION_SHIFT
 
     @property
     def state(self) -> str:
@@ -116,10 +124,10 @@ class Heap:
 
     def _take_objects(self, payload: bytes) -> None:
         count, reference_count = struct.unpack_from("<II", payload)
-        words = struct.unpack_from(f"<{7 * count + reference_count}Q", payload, 8)
+        words = struct.unpack_from(f"<{len(COLUMNS) * count + reference_count}Q", payload, 8)
         assert len(payload) == 8 + 8 * len(words)
         columns = {name: words[index * count : (index + 1) * count] for index, name in enumerate(COLUMNS)}
-        position = 7 * count
+        position = len(COLUMNS) * count
         for index in range(count):
             packed = columns["flags_and_references"][index]
             own = packed & 0xFFFFFFFF
@@ -131,6 +139,7 @@ class Heap:
                 columns["allocated"][index],
                 columns["refcount"][index],
                 None if length == NO_LENGTH else length,
+                columns["fingerprint"][index],
                 packed >> 32,
                 list(words[position : position + own]),
             )

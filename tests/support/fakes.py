@@ -5,12 +5,14 @@ No processes, no sleeping: everything a fake clone has to say is in its pipe bef
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from heapscope.errors import TargetGone
+from heapscope.service.collectors import Orders
 from heapscope.target.access import Access, HostFacts
 from heapscope.target.info import TargetInfo
 from heapscope.target.obstacles import Evidence
@@ -94,6 +96,7 @@ class FakeClone:
     """A clone whose words are in the pipe already. With ``hangs`` it keeps the pipe open and says no more."""
 
     pause_ns = 1_500_000
+    clone_pid = 4712
 
     def __init__(self, words: bytes, *, injector: str = "ptrace", hangs: bool = False) -> None:
         """Make the pipes; the words must fit into one."""
@@ -130,7 +133,9 @@ class FakeSurroundings:
     target: TargetInfo = TARGET
     is_gone: bool = False
     vias: list[str] = field(default_factory=list)
+    runs_python: list[bool] = field(default_factory=list)
     ignored: frozenset[str] = frozenset()
+    budgets: list[int | None] = field(default_factory=list)
 
     def target_of(self, pid: int, *, ignore: frozenset[str]) -> TargetInfo:
         """Note what may be ignored and return the target."""
@@ -139,7 +144,14 @@ class FakeSurroundings:
         return self.target
 
     def make_clone(
-        self, target: TargetInfo, *, via: str, deadline_s: float, report: Callable[[str], None], cancel: threading.Event
+        self,
+        target: TargetInfo,
+        *,
+        via: str,
+        runs_python: bool,
+        deadline_s: float,
+        report: Callable[[str], None],
+        cancel: threading.Event,
     ) -> FakeClone:
         """Return the next clone."""
         assert target is self.target
@@ -147,11 +159,19 @@ class FakeSurroundings:
         assert not cancel.is_set()
         report("borrowed a thread")
         self.vias.append(via)
+        self.runs_python.append(runs_python)
         return self.clones[len(self.vias) - 1]
 
-    def build_payload(self) -> bytes:
-        """Return a payload that nobody runs."""
-        return b"payload"
+    def watch_clone(
+        self, target: TargetInfo, clone: object, *, collector: str, memory_budget: int | None, ignore_head_room: bool
+    ) -> contextlib.AbstractContextManager[object]:
+        """Note the budget; nothing is watched."""
+        self.budgets.append(memory_budget)
+        return contextlib.nullcontext()
+
+    def give_orders(self, target: TargetInfo, clone: object, *, collector: str, deadline_s: float) -> Orders:
+        """Return orders that nobody follows."""
+        return Orders((b"payload", encode_value({"deadline_s": int(deadline_s)})))
 
     def rss_of(self, target: TargetInfo) -> int:
         """Return the RSS."""

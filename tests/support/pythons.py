@@ -67,7 +67,7 @@ def _search_folders() -> Iterator[tuple[str, Path]]:
     uv_data = os.environ.get("UV_PYTHON_INSTALL_DIR")
     data_home = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
     uv = Path(uv_data) if uv_data else data_home / "uv" / "python"
-    for folder in sorted(cache_folder().glob("*/usr/bin")):
+    for folder in sorted([*cache_folder().glob("*/usr/bin"), *cache_folder().glob("*/bin")]):
         yield "cache", folder
     for folder in sorted(pyenv.glob("versions/*/bin")):
         yield "pyenv", folder
@@ -164,6 +164,15 @@ def newest_per_build(pythons: Iterable[Python]) -> list[Python]:
         if key not in chosen or python.version > chosen[key].version:
             chosen[key] = python
     return sorted(chosen.values(), key=lambda python: (python.version, python.label))
+
+
+def usual_pythons() -> list[Python]:
+    """Return those of found_pythons that have a GIL, or all where only others were asked for.
+
+    Free-threaded builds have tests of their own: the compiled walker, remote_exec and pymalloc are not for them.
+    """
+    found = found_pythons()
+    return [python for python in found if not python.free_threaded] or found
 
 
 def found_pythons() -> list[Python]:

@@ -44,7 +44,7 @@ def test_a_capture_sends_the_payload_and_reports_its_phases_in_order() -> None:
     ]
     assert orders.startswith(struct.pack("<Q", 7) + b"payload")
     assert snapshot.meta.pause_ns == clone.pause_ns
-    assert (snapshot.meta.injector, snapshot.meta.collector) == ("ptrace", "python-clone")
+    assert (snapshot.meta.injector, snapshot.meta.collector) == ("ptrace", "native-clone")
     assert snapshot.meta.rss_before_bytes == TARGET.rss_bytes
     assert clone.released == 1
 
@@ -53,7 +53,7 @@ def test_a_stream_that_contradicts_itself_is_no_snapshot() -> None:
     """The end announces objects that never came."""
     clone = FakeClone(empty_stream(objects=3))
     with pytest.raises(CaptureInconsistent):
-        capture(TARGET.pid, surroundings=FakeSurroundings([clone]))
+        capture(TARGET.pid, CaptureOptions(collector="native"), surroundings=FakeSurroundings([clone]))
     assert clone.released == 1
 
 
@@ -62,7 +62,7 @@ def test_a_stream_that_stops_short_is_inconsistent(cut: int) -> None:
     """Wherever it is cut."""
     clone = FakeClone(empty_stream()[:cut])
     with pytest.raises(CaptureInconsistent, match="stream"):
-        capture(TARGET.pid, surroundings=FakeSurroundings([clone]))
+        capture(TARGET.pid, CaptureOptions(collector="native"), surroundings=FakeSurroundings([clone]))
     assert clone.released == 1
 
 
@@ -85,12 +85,34 @@ def test_a_hanging_clone_is_released_and_the_capture_tried_once_more(monkeypatch
     assert "first attempt" in snapshot.meta.warnings[0]
 
 
-def test_a_clone_that_hangs_twice_is_an_error() -> None:
-    """The error says that the clone was silent."""
-    clones = [FakeClone(b"", hangs=True), FakeClone(b"", hangs=True)]
-    with pytest.raises(CloneSilent):
-        capture(TARGET.pid, CaptureOptions(via="ptrace", silence_s=-1.0), surroundings=FakeSurroundings(clones))
+@pytest.mark.parametrize("stream", [empty_stream(objects=3), empty_stream()[:50], b""])
+def test_where_the_compiled_walker_fails_the_one_in_python_takes_over(stream: bytes) -> None:
+    """Whatever came of the first; the snapshot says which one it is from, and why."""
+    clones = [FakeClone(stream), FakeClone(empty_stream())]
+    world = FakeSurroundings(clones)
+    snapshot = capture(TARGET.pid, surroundings=world)
+    assert world.runs_python == [False, True]
+    assert snapshot.meta.collector == "python-clone"
+    assert "native-clone" in snapshot.meta.warnings[0]
     assert [clone.released for clone in clones] == [1, 1]
+
+
+def test_a_wrong_stream_of_the_last_collector_is_not_tried_again() -> None:
+    """It would be wrong once more."""
+    clones = [FakeClone(empty_stream(objects=3)) for _ in range(3)]
+    with pytest.raises(CaptureInconsistent):
+        capture(TARGET.pid, surroundings=FakeSurroundings(clones))
+    assert [clone.released for clone in clones] == [1, 1, 0]
+
+
+@pytest.mark.parametrize(("collector", "attempts"), [("native", 2), ("python", 2), ("auto", 3)])
+def test_clones_that_hang_one_after_the_other_are_an_error(collector: str, attempts: int) -> None:
+    """The error says that the clone was silent."""
+    clones = [FakeClone(b"", hangs=True) for _ in range(attempts)]
+    options = CaptureOptions(via="ptrace", collector=collector, silence_s=-1.0)
+    with pytest.raises(CloneSilent):
+        capture(TARGET.pid, options, surroundings=FakeSurroundings(clones))
+    assert [clone.released for clone in clones] == [1] * attempts
 
 
 def test_the_deadline_ends_a_capture_and_releases_the_clone() -> None:
@@ -131,16 +153,17 @@ def test_head_room_is_only_passed_over_on_request() -> None:
 
 def test_options_that_make_no_sense_are_usage_errors() -> None:
     """Unknown injector, no time."""
-    for options in ({"via": "magic"}, {"timeout_s": 0.0}, {"timeout_s": float("nan")}):
+    for options in ({"via": "magic"}, {"collector": "magic"}, {"timeout_s": 0.0}, {"timeout_s": float("nan")}):
         with pytest.raises(UsageError):
             CaptureOptions(**options)  # type: ignore[arg-type]
 
 
 def test_coverage_is_unknown_unless_both_figures_are_there() -> None:
     """Nonsense from the clone gives no figure."""
-    assert coverage_of({"coverage_attributed_bytes": 90, "coverage_allocated_bytes": 100}) == 0.9
-    assert coverage_of({"coverage_attributed_bytes": 90, "coverage_allocated_bytes": 0}) is None
-    assert coverage_of({}) is None
+    assert coverage_of({"coverage_attributed_bytes": 90}, 100) == 0.9
+    assert coverage_of({"coverage_attributed_bytes": 90}, 0) is None
+    assert coverage_of({"coverage_attributed_bytes": "90"}, 100) is None
+    assert coverage_of({}, None) is None
 
 
 def test_digits_are_a_pid_and_everything_else_is_a_path() -> None:
