@@ -140,7 +140,7 @@ def test_there_are_no_generations(heap: Heap) -> None:
     "python", [each for each in _FREE_THREADED if each.minor >= (3, 14)], ids=lambda each: each.label
 )
 def test_objects_that_a_stopped_thread_has_locked_are_walked(python: Python, tmp_path: Path) -> None:
-    """Held, and held with others waiting: asking for the lock would wait for ever. (3.13, never attached to, lists fewer dicts.)"""
+    """Held, and held with others waiting: asking for the lock would wait for ever. 3.13, never attached to, lists fewer dicts."""
     found = run_agent(python.path, LOCKED, tmp_path)
     assert (found.error, found.status) == (None, 0)
     lengths = [found.objects[found.lines[name][0]].length for name in ("hot", "waited")]
