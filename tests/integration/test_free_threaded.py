@@ -70,7 +70,7 @@ def test_every_situation_is_captured_and_unharmed(situation: Situation, python: 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("situation", [PAUSED_BUSY_THREADS, COLLECTING], ids=["busy-threads", "collecting"])
 def test_a_hundred_captures_neither_hang_nor_harm(situation: Situation, python: Python) -> None:
-    """A thread that asks for a stop of its own at the instant of the clone is what made every fifth one hang."""
+    """Threads that ask for a stop of their own, or for a lock that they are handed, would leave the clone waiting for them."""
     with running(python, situation) as target:
         look(target)
         with unharmed(target):

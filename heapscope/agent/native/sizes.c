@@ -92,6 +92,8 @@ static void add_allocated(struct Plan *plan, u64 raw, struct Row *row)
     add_blocks(row, 1, plan->pre + basic);
     if (rest > DEQUE_BLOCK && rest % DEQUE_BLOCK == 0)
         add_blocks(row, rest / DEQUE_BLOCK, DEQUE_BLOCK);
+    else if (plan->size == SIZE_CALL) /* a foreign type: its buffer may well be malloc's, as numpy's are */
+        row->allocated += allocated_bytes(rest);
     else
         add_blocks(row, 1, rest);
 }
