@@ -8,13 +8,11 @@ Never used before verify() has found every fact true on objects made in the clon
     3.13+      dict pointer at -24; INLINE_VALUES: u8 capacity, size, embedded, valid behind basicsize, values, order bytes
 """
 
-import sys
-
 from heapscope.agent.memory import REGION_BITS, REGION_MASK
 from heapscope.wire.protocol import DictState
 
 CACHED_KEYS_OFFSET = {8: 872, 9: 864, 10: 872, 11: 872, 12: 880, 13: 880, 14: 880, 15: 888}
-FREE_THREADED = "t" in sys.abiflags
+FREE_THREADED = object.__basicsize__ == 32  # owner, lock and two reference counts (sys is not to be imported here)
 GC_HEAD = 0 if FREE_THREADED else 16  # without a GIL, the collector finds its objects in the allocator's pages
 INLINE_VALUES = 1 << 2
 MANAGED_WEAKREF = 1 << 3
