@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from heapscope.cli.output import OutputOptions
+from heapscope.service.collectors import CHOICES
 
 Decorated = Callable[..., Any]
 
@@ -36,7 +37,6 @@ def parse_size(text: str) -> int:
 
 
 INJECTORS = ("auto", "remote_exec", "ptrace", "pyrasite")
-COLLECTORS = ("auto", "native", "python")
 
 _CAPTURE = (
     click.option(
@@ -48,7 +48,7 @@ _CAPTURE = (
     ),
     click.option(
         "--collector",
-        type=click.Choice(COLLECTORS),
+        type=click.Choice(CHOICES),
         default="auto",
         show_default=True,
         help="What walks the frozen clone: the compiled walker, or the one in Python (ten times slower).",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from heapscope import __version__
 from heapscope.errors import Cancelled, CaptureInconsistent, HeapscopeError, TargetGone, UsageError
 from heapscope.service.channel import Channel, CloneSilent
-from heapscope.service.collectors import Collector, rungs_of
+from heapscope.service.collectors import CHOICES, Collector, rungs_of
 from heapscope.service.surroundings import CloneHandle, RealSurroundings, Surroundings
 from heapscope.target.info import TargetInfo
 from heapscope.target.obstacles import HEAD_ROOM_CODES
@@ -29,7 +29,6 @@ if TYPE_CHECKING:  # numpy costs 100 ms, which a refused capture need not pay
 INJECTORS = ("auto", "remote_exec", "ptrace", "pyrasite")
 SILENCE_S = 20.0  # the walker reports at least every few ten thousand objects, also on a loaded machine
 REPORT_EVERY_S = 0.05
-COLLECTORS = ("auto", "native", "python")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +45,9 @@ class CaptureOptions:
     def __post_init__(self) -> None:
         if self.via not in INJECTORS:
             raise UsageError(f"there is no injector {clean_text(self.via)}", hint=f"--via {'|'.join(INJECTORS)}")
-        if self.collector not in COLLECTORS:
+        if self.collector not in CHOICES:
             raise UsageError(
-                f"there is no collector {clean_text(self.collector)}", hint=f"--collector {'|'.join(COLLECTORS)}"
+                f"there is no collector {clean_text(self.collector)}", hint=f"--collector {'|'.join(CHOICES)}"
             )
         if not self.timeout_s > 0:
             raise UsageError("the timeout must be more than 0 seconds", hint="--timeout 60")

@@ -26,6 +26,7 @@ NATIVE = Collector("native-clone", runs_python=False)
 PYTHON = Collector("python-clone", runs_python=True)
 
 _RUNGS = {"auto": (NATIVE, PYTHON, PYTHON), "native": (NATIVE, NATIVE), "python": (PYTHON, PYTHON)}
+CHOICES = tuple(_RUNGS)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

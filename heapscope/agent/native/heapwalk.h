@@ -73,7 +73,6 @@ struct Options { /* the head of what the host sends; ranges and seeds follow */
     u64 symbol_count;
     u64 symbol[]; /* 0 where the target has none */
 };
-enum { OPTION_COUNT_ONLY = 1 };
 
 /* ---- flags of the target's types, and offsets in a type object (the same from 3.8 to 3.15) ---- */
 
@@ -209,7 +208,6 @@ struct Layout {
     long function_closure, function_qualname;
     long code_first_line, code_file;
     long pool_size;
-    u64 dict_offset_after_head;
     u8 instances_known;
 };
 
@@ -228,7 +226,6 @@ struct Walk {
     /* references of the object at hand */
     Object current_type;
     u8 saw_type;
-    u64 collected;
 };
 extern struct Walk walk;
 
@@ -283,6 +280,7 @@ struct Text {
 int text_of(Object object, struct Text *text); /* 0 when it is no str */
 int text_is(Object object, const char *ascii);
 int text_is_interned(Object object);
+int text_equal(Object left, Object right);
 int text_contains(Object object, const char *ascii);
 int c_text_is(const char *text, const char *other);
 u64 text_hash(Object object);

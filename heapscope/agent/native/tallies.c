@@ -153,13 +153,6 @@ void tally_combined(struct Plan *plan, Object dict)
 static struct Merged merged[MERGE_SLOTS];
 static u64 merged_count;
 
-static int same_text(Object left, Object right)
-{
-    struct Text a, b;
-    return left == right || (text_of(left, &a) && text_of(right, &b) && a.length == b.length && a.width == b.width &&
-                             memcmp(a.data, b.data, a.length * a.width) == 0);
-}
-
 static void merge(struct Plan *plan, Object name, u64 count)
 {
     struct Text text;
@@ -167,7 +160,7 @@ static void merge(struct Plan *plan, Object name, u64 count)
         return;
     u64 at = text_hash(name) & (MERGE_SLOTS - 1);
     for (; merged[at].name != 0; at = (at + 1) & (MERGE_SLOTS - 1))
-        if (same_text(merged[at].name, name)) {
+        if (text_equal(merged[at].name, name)) {
             merged[at].count += count;
             return;
         }

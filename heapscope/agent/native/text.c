@@ -61,6 +61,13 @@ int text_is_interned(Object object)
     return (byte_at(object, STATE) & STATE_INTERNED) != 0;
 }
 
+int text_equal(Object left, Object right)
+{
+    struct Text a, b;
+    return left == right || (text_of(left, &a) && text_of(right, &b) && a.length == b.length && a.width == b.width &&
+                             memcmp(a.data, b.data, a.length * a.width) == 0);
+}
+
 int text_contains(Object object, const char *ascii)
 {
     struct Text text;

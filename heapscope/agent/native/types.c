@@ -98,13 +98,6 @@ static void put_own_names(Object names, int with_values)
     values_fill(own_hole, count);
 }
 
-static int same_text(Object left, Object right)
-{
-    struct Text a, b;
-    return left == right || (text_of(left, &a) && text_of(right, &b) && a.length == b.length && a.width == b.width &&
-                             memcmp(a.data, b.data, a.length * a.width) == 0);
-}
-
 /* Where the class is written: the file of its first method, the lowest line in it. */
 static void find_place(Object names, Object *file, u64 *line)
 {
@@ -124,7 +117,7 @@ static void find_place(Object names, Object *file, u64 *line)
         Object code = word_at(value, walk.layout.minor < 10 ? FUNCTION_CODE_OLD : FUNCTION_CODE);
         Object name = word_at(code, walk.layout.code_file);
         u64 first = half_at(code, walk.layout.code_first_line);
-        if (*file == 0 || (same_text(*file, name) && first < *line)) {
+        if (*file == 0 || (text_equal(*file, name) && first < *line)) {
             *file = name;
             *line = *line != 0 && *line < first ? *line : first;
         }
