@@ -24,7 +24,7 @@ from heapscope.cli.talk import Talk
 from heapscope.units import clean_text
 
 if TYPE_CHECKING:  # numpy costs 100 ms
-    from heapscope.analysis.slots import SlotsRow
+    from heapscope.analysis.slots.model import SlotsRow
     from heapscope.snapshot.model import Snapshot
 
 
@@ -61,7 +61,7 @@ def command(
 
 def slots_rows(snapshot: Snapshot, *, min_instances: int) -> list[dict[str, Any]]:
     """Return the rows of all classes, largest saving first."""
-    from heapscope.analysis.slots import advise_slots  # noqa: PLC0415 - numpy, 100 ms
+    from heapscope.analysis.slots.advice import advise_slots  # noqa: PLC0415 - numpy, 100 ms
 
     return [row_of(row) for row in advise_slots(snapshot, min_instances=min_instances)]
 

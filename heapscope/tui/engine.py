@@ -111,7 +111,7 @@ class LiveEngine:
     def analyse(self, snapshot: Snapshot) -> Analysis:
         """Compute what is quick."""
         from heapscope.analysis.histogram import build_histogram  # noqa: PLC0415 - numpy, 100 ms
-        from heapscope.analysis.slots import advise_slots  # noqa: PLC0415 - numpy, 100 ms
+        from heapscope.analysis.slots.advice import advise_slots  # noqa: PLC0415 - numpy, 100 ms
 
         histogram = build_histogram(snapshot, recursive=False)
         return Analysis(snapshot, histogram, tuple(advise_slots(snapshot)), has_recursive=False)

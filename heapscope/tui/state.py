@@ -14,7 +14,7 @@ from heapscope.units import format_bytes, format_count, format_delta, format_exa
 if TYPE_CHECKING:
     from heapscope.analysis.diff import HistogramDelta
     from heapscope.analysis.histogram import Histogram
-    from heapscope.analysis.slots import SlotsRow
+    from heapscope.analysis.slots.model import SlotsRow
     from heapscope.snapshot.model import Snapshot
     from heapscope.tui.holders import HolderIndex
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from heapscope.analysis.slots import SlotsRow, advise_slots
+from heapscope.analysis.slots.advice import advise_slots
+from heapscope.analysis.slots.model import SlotsRow
 from heapscope.snapshot.model import SnapshotMeta
 from heapscope.wire.protocol import DictState
 from tests.support.heap import Heap, instances_record

@@ -18,7 +18,7 @@ from heapscope.tui.textfit import safe_text
 
 if TYPE_CHECKING:
     from heapscope.analysis.histogram import HistogramRow
-    from heapscope.analysis.slots import SlotsRow
+    from heapscope.analysis.slots.model import SlotsRow
 
 FORMATS = ("csv", "json", "md")
 Value = Any  # None, bool, int, float, str, or lists and dicts of them

@@ -16,7 +16,7 @@ from heapscope.tui.textfit import safe_text, wrap
 from heapscope.units import format_count
 
 if TYPE_CHECKING:
-    from heapscope.analysis.slots import SlotsRow
+    from heapscope.analysis.slots.model import SlotsRow
 
 VERDICT_WORDS = {"safe": "✔ safe", "fixable": "~ fixable", "check": "? check", "no": "✘ no"}
 VERDICT_STYLES = {"safe": "good", "fixable": "warn", "check": "warn", "no": "dim"}

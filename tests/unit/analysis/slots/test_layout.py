@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from heapscope.analysis import slot_names
 from heapscope.analysis.origins import Origin, files_by_package, origin_of
-from heapscope.analysis.slot_layout import block_bytes, is_native_layout, native_base, parse_version, slotted_bytes
+from heapscope.analysis.slots import names as slot_names
+from heapscope.analysis.slots.layout import block_bytes, is_native_layout, native_base, parse_version, slotted_bytes
 from heapscope.snapshot.model import TypeInfo
 from tests.support.heap import Heap
 

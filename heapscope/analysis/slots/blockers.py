@@ -5,28 +5,12 @@ Never computes sizes, and never claims more than types and instance facts can sh
 
 from __future__ import annotations
 
-import dataclasses
-import enum
 from collections.abc import Callable, Iterator, Sequence
 
-from heapscope.analysis import slot_names
 from heapscope.analysis.origins import Origin
-from heapscope.analysis.slot_layout import Version, is_native_layout
-from heapscope.snapshot.model import InstanceFacts, TypeInfo
+from heapscope.analysis.slots import names as slot_names
+from heapscope.analysis.slots.model import SEVERITY, ClassFacts, Finding, Verdict, gives_dict, kinds_by_name
 from heapscope.units import clean_text
-from heapscope.wire.protocol import DictState
-
-
-class Verdict(enum.StrEnum):
-    """How far the advice may be followed, from best to worst."""
-
-    SAFE = "safe"
-    FIXABLE = "fixable"
-    CHECK = "check"
-    NO = "no"
-
-
-SEVERITY = {verdict: rank for rank, verdict in enumerate(Verdict)}
 
 _TYPE_SUBCLASS = 1 << 31  # Py_TPFLAGS_TYPE_SUBCLASS
 _EXCEPTION_SUBCLASS = 1 << 30  # Py_TPFLAGS_BASE_EXC_SUBCLASS
@@ -51,61 +35,6 @@ _STATE_METHODS = ("__getstate__", "__setstate__", "__reduce__", "__reduce_ex__",
 _WRITERS = ("__setattr__", "__getattribute__")
 _SLOT_KINDS = frozenset({"member_descriptor"})
 _MAX_NAMED = 5  # names listed in one sentence
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Finding:
-    """One reason, and the best verdict that it allows."""
-
-    verdict: Verdict
-    text: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ClassFacts:
-    """All that is known about one class and its instances. ``ancestors`` are in method resolution order."""
-
-    info: TypeInfo
-    instances: InstanceFacts
-    ancestors: Sequence[TypeInfo]
-    origin_of: Callable[[TypeInfo], Origin]
-    native_base: TypeInfo | None
-    metatype: TypeInfo | None
-    version: Version
-
-    @property
-    def read_dicts(self) -> int:
-        """How many instances got a ``__dict__`` because code asked for it; older versions always make one."""
-        if self.version < (3, 11):
-            return 0
-        states = self.instances.states
-        return sum(states[state].count for state in (DictState.SPLIT, DictState.MATERIALISED) if state in states)
-
-    @property
-    def own_classes(self) -> list[TypeInfo]:
-        """The class and its ancestors that a class statement made, in method resolution order."""
-        return [self.info, *(ancestor for ancestor in self.ancestors if not is_native_layout(ancestor))]
-
-    @property
-    def bases_to_convert(self) -> list[TypeInfo]:
-        """Ancestors that would still give every instance a ``__dict__``."""
-        return [base for base in self.own_classes[1:] if gives_dict(base)]
-
-    @property
-    def is_dataclass(self) -> bool:
-        """Whether the class itself was decorated as a dataclass."""
-        return "__dataclass_fields__" in (self.info.own_names or ())
-
-
-def gives_dict(info: TypeInfo) -> bool:
-    """Tell whether the class's own statement gives its instances a ``__dict__``."""
-    return info.dictoffset != 0 and not (info.has_slots and "__dict__" not in (info.own_names or ()))
-
-
-def kinds_by_name(info: TypeInfo) -> dict[str, str]:
-    """Give the bare type name of the value behind each name in a class's own namespace."""
-    names = zip(info.own_names or (), info.own_kinds, strict=True)
-    return {name: kind.rpartition(".")[2] for name, kind in names}
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -8,37 +8,16 @@ the instances themselves cost, as the allocator rounds them; what the attributes
 
 from __future__ import annotations
 
-import dataclasses
-
-from heapscope.analysis import slot_layout, slot_names
 from heapscope.analysis.origins import Origin, files_by_package, origin_of, top_package
-from heapscope.analysis.slot_blockers import SEVERITY, ClassFacts, Finding, Verdict, find_blockers, kinds_by_name
+from heapscope.analysis.slots import layout as slot_layout
+from heapscope.analysis.slots import names as slot_names
+from heapscope.analysis.slots.blockers import find_blockers
+from heapscope.analysis.slots.model import SEVERITY, ClassFacts, Finding, SlotsRow, Verdict, kinds_by_name
 from heapscope.snapshot.model import InstanceFacts, Snapshot, TypeInfo
 from heapscope.wire.protocol import DictState
 
 MAX_BLOCKERS = 3  # what a person reads; further reasons follow as notes
 _NO_DICT_STATES = (DictState.NONE,)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class SlotsRow:
-    """One class. ``saves_low_bytes`` is the saving if a ``__weakref__`` slot is wanted to be kept, else the same."""
-
-    type_name: str
-    instances: int
-    bytes_now: int
-    bytes_slots: int
-    saves_bytes: int
-    verdict: Verdict
-    attributes: tuple[str, ...]
-    blockers: tuple[str, ...]
-    states: dict[str, int]
-    slots_line: str
-    file: str
-    line: int
-    saves_low_bytes: int = 0
-    notes: tuple[str, ...] = ()
-    dict_instances: int = 0
 
 
 def advise_slots(snapshot: Snapshot, *, min_instances: int = 1) -> tuple[SlotsRow, ...]:
