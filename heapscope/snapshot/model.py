@@ -93,6 +93,8 @@ class InstanceFacts:
     shapes: int = 0
     weakly_referenced: int = 0
     replaced_dicts: int = 0
+    own_sizes: Mapping[int, int] = dataclasses.field(default_factory=dict)
+    """Of a class whose instances have items (of int, tuple, bytes): instances by the requested bytes of their own block."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -120,6 +122,26 @@ class Naming:
     shapes: tuple[tuple[int, tuple[str, ...]], ...] = ()
 
 
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class CodeTable:
+    """Where code was written. The columns are parallel.
+
+    ``names[i]`` (qualified where the version knows it) is the code object ``objects[i]``, which begins in line ``first_line[i]``
+    of ``files[file[i]]``. ``objects`` ascends.
+    """
+
+    objects: U32Array
+    first_line: U32Array
+    file: U32Array
+    names: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+_NONE_U32 = np.empty(0, dtype=np.uint32)
+_NONE_U32.setflags(write=False)
+NO_CODES = CodeTable(_NONE_U32, _NONE_U32, _NONE_U32)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Snapshot:
     """One captured heap. Immutable: the columns are read-only. Safe to share between threads."""
@@ -140,6 +162,7 @@ class Snapshot:
     reference_targets: U32Array
     dangling_reference_count: int = 0
     naming: Naming = Naming()
+    codes: CodeTable = NO_CODES
 
     def __post_init__(self) -> None:
         """Make every column read-only, so that sharing one is safe."""

@@ -20,7 +20,7 @@ from heapscope.snapshot.contents import COMPARED_WITH, Column, ContentsError, Ty
 from heapscope.snapshot.failures import raising_file_errors
 from heapscope.snapshot.joining import resolve_roots
 from heapscope.snapshot.layout import Transform
-from heapscope.snapshot.model import COLUMN_TYPES, Naming, Root, Snapshot, SnapshotMeta, TypeInfo
+from heapscope.snapshot.model import COLUMN_TYPES, NO_CODES, Naming, Root, Snapshot, SnapshotMeta, TypeInfo
 from heapscope.snapshot.reader import Against, Run, SectionReader
 from heapscope.snapshot.transforms import referring_objects
 
@@ -162,6 +162,7 @@ class SnapshotFile:
                 roots=self._roots(columns["address"]),
                 dangling_reference_count=self.dangling_reference_count,
                 naming=self._naming(),
+                codes=NO_CODES,
                 **columns,
             )
 

@@ -117,6 +117,9 @@ class Flag:
     DICT_STATE_MASK = 7 << 8
     GENERATION_SHIFT = 11  # two bits: generation of the collector, of an object that is TRACKED and not FROZEN
     GENERATION_MASK = 3 << 11
+    TEXT_WIDTH_SHIFT = 13  # two bits, of a str: 1, 2, 3 for 1, 2, 4 bytes a character; 0 is not known
+    TEXT_WIDTH_MASK = 3 << 13
+    TEXT_CACHES_UTF8 = 1 << 15  # a str that also keeps its UTF-8, in a block of its own
 
 
 class DictState:
