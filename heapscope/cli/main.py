@@ -28,6 +28,7 @@ COMMANDS = {
     "dominators": "Show who holds the memory: the tree of objects that hold others alone.",
     "paths": "Show the ways from the roots to the objects of a type, or to one object.",
     "object": "Say everything that is known about one object.",
+    "growth": "Show what changed between two snapshots, type by type.",
     "slots": "List classes that __slots__ would make smaller.",
 }
 
