@@ -125,8 +125,23 @@ def kinds_by_name(info: TypeInfo) -> dict[str, str]:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Part:
+    """Some bytes of an instance, requested: ``name`` says what for."""
+
+    name: str
+    requested: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class SlotsRow:
-    """One class. ``saves_low_bytes`` is the saving if a ``__weakref__`` slot is wanted to be kept, else the same."""
+    """The advice on one class. All ``bytes_*`` and ``saves_*`` are totals over its own instances, as the allocator rounds them.
+
+    ``bytes_slots`` assumes that the class and every base class of it are converted (``changes`` has each of them), with a
+    ``__weakref__`` slot where instances are weakly referenced now; ``saves_low_bytes`` is what is left with one in any case.
+    ``alone_bytes`` is what instances would cost if this class alone were converted: more than now, sometimes; None where that
+    is the same as ``bytes_slots``. ``fixed_bytes`` is what the class itself costs more with slots, once; from ``break_even``
+    instances on it pays. ``is_exact`` is False where ``inexact`` says why a figure may be off.
+    """
 
     type_name: str
     instances: int
@@ -143,3 +158,19 @@ class SlotsRow:
     saves_low_bytes: int = 0
     notes: tuple[str, ...] = ()
     dict_instances: int = 0
+    requested_now: int = 0
+    requested_slots: int = 0
+    share: float = 0.0
+    findings: tuple[Finding, ...] = ()
+    changes: tuple[ClassChange, ...] = ()
+    parts_now: tuple[Part, ...] = ()
+    parts_slots: tuple[Part, ...] = ()
+    alone_bytes: int | None = None
+    subclass_instances: int = 0
+    subclass_saves_bytes: int = 0
+    fixed_bytes: int = 0
+    break_even: int = 0
+    is_exact: bool = True
+    inexact: str = ""
+    speed: str = ""
+    attribute_counts: tuple[tuple[str, int], ...] = ()

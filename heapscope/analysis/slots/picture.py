@@ -6,10 +6,8 @@ layout.py computes. No I/O.
 
 from __future__ import annotations
 
-import dataclasses
-
 from heapscope.analysis.slots.layout import GC_HEADER, OBJECT_BASICSIZE, WORD, Version
-from heapscope.analysis.slots.model import ClassFacts
+from heapscope.analysis.slots.model import ClassFacts, Part
 from heapscope.snapshot.model import StateFigures, TypeInfo
 from heapscope.wire.protocol import DictState
 
@@ -18,14 +16,6 @@ DICT_OBJECT = 64  # GC head and PyDictObject
 _MANAGED_WEAKREF, _MANAGED_DICT, _HAVE_GC = 1 << 3, 1 << 4, 1 << 14  # Py_TPFLAGS_*
 _MANAGED_WORDS = 16
 _WITH_DICT = frozenset({DictState.SPLIT, DictState.MATERIALISED, DictState.COMBINED})
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Part:
-    """Some bytes of an instance, requested: ``name`` says what for."""
-
-    name: str
-    requested: int
 
 
 def parts_now(facts: ClassFacts) -> tuple[Part, ...]:

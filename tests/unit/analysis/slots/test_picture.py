@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from heapscope.analysis.slots.layout import slotted_bytes
-from heapscope.analysis.slots.model import ClassFacts
-from heapscope.analysis.slots.picture import Part, parts_now, parts_slotted
+from heapscope.analysis.slots.model import ClassFacts, Part
+from heapscope.analysis.slots.picture import parts_now, parts_slotted
 from heapscope.snapshot.model import InstanceFacts, StateFigures, TypeInfo
 from heapscope.wire.protocol import DictState
 
