@@ -19,6 +19,8 @@ class Scope(enum.Enum):
     TABLE = "Tables"
     TREE = "Dominators"
     PATHS = "Paths"
+    SLOTS = "Slots"
+    ADVICE = "Slots of one class"
     FILTER = "Filter line"
     PICKER = "Choosing a process"
     ATTACH = "Attaching"
@@ -115,6 +117,20 @@ ACTIONS: tuple[Action, ...] = (
     Action("retry", Scope.PATHS, ("R",), "after an error: try again"),
     Action("app.show_help", Scope.PATHS, ("question_mark",), "this help", "Help"),
     Action("app.quit", Scope.PATHS, ("q",), "quit; asks only while a capture runs", "Quit"),
+    Action(
+        "next_verdict", Scope.SLOTS, ("v",), "only classes of one verdict: safe, fixable, check, no, all", "Verdict"
+    ),
+    Action("scroll(-1)", Scope.ADVICE, ("up", "k"), "scroll up"),
+    Action("scroll(1)", Scope.ADVICE, ("down", "j"), "scroll down", "Scroll", "↑↓"),
+    Action("scroll(-10)", Scope.ADVICE, ("pageup",), "scroll a page up"),
+    Action("scroll(10)", Scope.ADVICE, ("pagedown",), "scroll a page down"),
+    Action("neighbour(-1)", Scope.ADVICE, ("left", "h"), "the class before, in the order of the table"),
+    Action("neighbour(1)", Scope.ADVICE, ("right", "l"), "the next class", "Next", "→"),
+    Action("copy_change", Scope.ADVICE, ("y",), "copy the change", "Copy"),
+    Action("toggle_exact", Scope.ADVICE, ("u",), "switch between 1.5M and exact bytes", "Units"),
+    Action("back", Scope.ADVICE, ("escape",), "back to the table", "Back"),
+    Action("app.show_help", Scope.ADVICE, ("question_mark",), "this help", "Help"),
+    Action("app.quit", Scope.ADVICE, ("q",), "quit; asks only while a capture runs", "Quit"),
     Action("keep", Scope.FILTER, ("enter",), "keep the filter and go back to the table", "Keep"),
     Action("clear", Scope.FILTER, ("escape",), "clear the filter", "Clear"),
     Action("leave(1)", Scope.FILTER, ("down",), "keep the filter, go down in the table"),

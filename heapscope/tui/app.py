@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from heapscope.errors import Cancelled, ExitCode, HeapscopeError
 from heapscope.tui import jobs
+from heapscope.tui.app_advice import AdviceApp
 from heapscope.tui.app_files import FilesApp
 from heapscope.tui.app_holders import HoldersApp
 from heapscope.tui.keeper import Keeper
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 SAMPLE_S = 2.0  # the header's RSS; a sparkline of 8 cells then shows 16 seconds
 
 
-class HeapscopeApp(HoldersApp, FilesApp):
+class HeapscopeApp(HoldersApp, FilesApp, AdviceApp):
     """The terminal UI: moves what the keeper holds between threads and screens."""
 
     async def on_mount(self) -> None:

@@ -17,12 +17,14 @@ from heapscope.tui.app import HeapscopeApp
 from heapscope.tui.chrome import FilterInput
 from heapscope.tui.files import propose_path, write_new_file
 from heapscope.tui.lines import plain
+from heapscope.tui.screens.advice import AdviceScreen
 from heapscope.tui.screens.attach import AttachScreen
 from heapscope.tui.screens.dialogs import ConfirmScreen, HelpScreen, PathScreen, all_help
 from heapscope.tui.screens.main import MainScreen
 from heapscope.tui.screens.paths import PathsScreen
 from heapscope.tui.screens.picker import PickerScreen
 from heapscope.tui.views.dominators import DominatorsTab
+from heapscope.tui.views.slots import SlotsTab
 from heapscope.tui.vtable import VTable
 from tests.tui.support.heaps import hostile_snapshot
 from tests.tui.support.pilot import running
@@ -40,6 +42,8 @@ OWNERS: dict[Scope, Any] = {
     Scope.TABLE: VTable,
     Scope.TREE: DominatorsTab,
     Scope.PATHS: PathsScreen,
+    Scope.SLOTS: SlotsTab,
+    Scope.ADVICE: AdviceScreen,
     Scope.FILTER: FilterInput,
     Scope.PICKER: PickerScreen,
     Scope.ATTACH: AttachScreen,

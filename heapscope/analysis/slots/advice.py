@@ -13,6 +13,7 @@ from heapscope.analysis.slots import layout as slot_layout
 from heapscope.analysis.slots import names as slot_names
 from heapscope.analysis.slots.blockers import find_blockers
 from heapscope.analysis.slots.model import SEVERITY, ClassFacts, Finding, SlotsRow, Verdict, kinds_by_name
+from heapscope.analysis.slots.picture import parts_now, parts_slotted
 from heapscope.snapshot.model import InstanceFacts, Snapshot, TypeInfo
 from heapscope.wire.protocol import DictState
 
@@ -94,6 +95,10 @@ def _advise(facts: ClassFacts) -> SlotsRow:
         saves_low_bytes=bytes_now - (bytes_slots if largest is None else largest * instances.count),
         notes=(*(f"also: {finding.text}" for finding in findings[MAX_BLOCKERS:]), *_notes(facts, weakref=weakref)),
         dict_instances=_dict_count(instances),
+        findings=tuple(findings),
+        parts_now=parts_now(facts),
+        parts_slots=parts_slotted(facts, len(names), weakref=weakref) if each is not None else (),
+        attribute_counts=tuple((name, instances.attributes[name]) for name in ordered),
     )
 
 

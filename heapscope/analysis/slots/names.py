@@ -8,6 +8,8 @@ from __future__ import annotations
 import keyword
 from collections.abc import Iterable
 
+from heapscope.analysis.slots.model import ChangeKind, ClassChange
+
 
 def is_slot_name(name: str) -> bool:
     """Tell whether a name can be a slot."""
@@ -35,3 +37,13 @@ def slots_line(names: Iterable[str], class_name: str) -> str:
         return ""
     quoted = [f'"{name}"' for name in spelled]
     return f"__slots__ = ({quoted[0]},)" if len(quoted) == 1 else f"__slots__ = ({', '.join(quoted)})"
+
+
+def change_line(change: ClassChange) -> str:
+    """Write what a class statement must say: a line of its body, or its decorator; empty if a name cannot be a slot."""
+    if change.kind is ChangeKind.ATTRS:
+        return "@attrs.define"
+    if change.kind is ChangeKind.DATACLASS:
+        return "@dataclass(slots=True, weakref_slot=True)" if change.keeps_weakref else "@dataclass(slots=True)"
+    more = ["__dict__"] * change.keeps_dict + ["__weakref__"] * change.keeps_weakref
+    return slots_line([*change.names, *more], change.type_name)

@@ -12,7 +12,7 @@ from heapscope.tui.lines import EMPTY, Line, Span, line
 from heapscope.tui.presenters.types import module_of
 from heapscope.tui.state import HeapView, Writing
 from heapscope.tui.tablemodel import Column, TableModel
-from heapscope.tui.textfit import safe_text, wrap
+from heapscope.tui.textfit import percent, safe_text, wrap
 from heapscope.units import format_count
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def slots_model(view: HeapView, writing: Writing) -> TableModel[SlotsRow]:
 
 
 def slots_detail(row: SlotsRow | None, writing: Writing, width: int) -> list[Line]:
-    """Write the pane under the table."""
+    """Write the pane under the table: what decides, in few lines; the rest is on the screen behind enter."""
     if row is None:
         return [line(("no class is shown", "dim"))]
     where = f"  {safe_text(row.file)}:{row.line}" if row.file else ""
@@ -102,11 +102,9 @@ def slots_detail(row: SlotsRow | None, writing: Writing, width: int) -> list[Lin
     for blocker in row.blockers:
         words = wrap(safe_text(blocker, 400).split(), width - 4)
         lines += [line(("  · " if number == 0 else "    "), text) for number, text in enumerate(words)]
-    for note in row.notes:
-        lines += _paragraph("note", safe_text(note, 400).split(), width)
     lines.append(_sum_line(row, writing, now, then))
     lines += _paragraph("now", _states(row).split(), width)
-    return lines + _attributes(row, width)
+    return lines + _paragraph("attrs", attribute_words(row), width)
 
 
 def _paragraph(name: str, words: list[str], width: int) -> list[Line]:
@@ -130,13 +128,17 @@ def _states(row: SlotsRow) -> str:
     return ", ".join(parts) or "how the attributes are held is not known"
 
 
-def _attributes(row: SlotsRow, width: int) -> list[Line]:
-    names = [safe_text(name, 60) for name in row.attributes[:MAX_ATTRIBUTES_SHOWN]]
+def attribute_words(row: SlotsRow) -> list[str]:
+    """Name the attributes, with commas; those that not every instance has with their share."""
+    known = dict(row.attribute_counts)
+    names = []
+    for name in row.attributes[:MAX_ATTRIBUTES_SHOWN]:
+        count = known.get(name, row.instances)
+        share = f" ({percent(count / row.instances)})" if count < row.instances else ""
+        names.append(safe_text(name, 60) + share)
     if len(row.attributes) > MAX_ATTRIBUTES_SHOWN:
         names.append(f"… {len(row.attributes) - MAX_ATTRIBUTES_SHOWN} more")
-    if not names:
-        return []
-    return _paragraph("attrs", [name + "," for name in names[:-1]] + names[-1:], width)
+    return [name + "," for name in names[:-1]] + names[-1:]
 
 
 def empty_slots() -> list[Line]:

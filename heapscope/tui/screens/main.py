@@ -179,8 +179,7 @@ class MainScreen(SizedScreen):
         for one in View:
             self._tab_of(one).set_class(one is view, "-current")
         self.tab.table.focus()
-        is_tree = view is View.DOMINATORS
-        self.query_one(KeyBar).show_scopes(Scope.TREE if is_tree else Scope.TABLE, Scope.MAIN)
+        self.query_one(KeyBar).show_scopes(*self.tab.scopes, Scope.MAIN)
         self._draw_frame()
 
     def show_place(self, node: int) -> None:
@@ -204,6 +203,9 @@ class MainScreen(SizedScreen):
                 self.action_paths()
         elif self._current is View.DOMINATORS:
             self.dominators.action_switch()
+        else:
+            # From here: a tab that posts while the screen is at work would be taken for the screen, and stopped there.
+            self.post_message(self.query_one(SlotsTab).advice_wish())
 
     def action_filter(self) -> None:
         """Open the filter line; the Overview has none, so it opens in Types."""

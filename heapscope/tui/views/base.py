@@ -5,11 +5,12 @@ Never computes figures: presenters write them, the table model orders them.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from textual.containers import Container
 from textual.message import Message
 
+from heapscope.tui.actions import Scope
 from heapscope.tui.filters import Filter
 from heapscope.tui.holders import PathQuestion
 from heapscope.tui.presenters.export import ExportTable
@@ -24,6 +25,7 @@ class HeapTab(Container):
 
     DEFAULT_CSS = "HeapTab { height: 1fr; }"
     can_filter = True
+    scopes: ClassVar[tuple[Scope, ...]] = (Scope.TABLE,)  # of the keys that the key bar names
 
     class Changed(Message):
         """How many rows are shown, or how they are ordered, has changed."""

@@ -5,7 +5,7 @@ Never computes children: it wishes for them, goes on, and puts them in place whe
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -30,6 +30,7 @@ class DominatorsTab(HeapTab):
     """Tab 4."""
 
     BINDINGS = bindings_of(Scope.TREE)
+    scopes: ClassVar[tuple[Scope, ...]] = (Scope.TREE,)
     DEFAULT_CSS = """
     DominatorsTab #dominators-head { height: 1; }
     DominatorsTab.-waiting #dominators-head { height: auto; padding: 1 0; }

@@ -5,27 +5,48 @@ Never judges: verdicts and blockers are analysis's.
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
+from textual.message import Message
 
+from heapscope.tui.actions import Scope, bindings_of
+from heapscope.tui.filters import parse_filter
 from heapscope.tui.lines import Lines
 from heapscope.tui.presenters.export import ExportTable, export_slots
-from heapscope.tui.presenters.slots import empty_slots, slots_detail, slots_model
+from heapscope.tui.presenters.slots import VERDICT_ORDER, empty_slots, slots_detail, slots_model
+from heapscope.tui.presenters.slots_detail import copy_change
 from heapscope.tui.state import HeapView, Writing
 from heapscope.tui.tablemodel import TableModel
 from heapscope.tui.views.base import HeapTab
 from heapscope.tui.vtable import VTable
 
+if TYPE_CHECKING:
+    from heapscope.analysis.slots.model import SlotsRow
+
+_VERDICT_WORD = re.compile(r"(?:^|\s)slots:(\S*)")
+
 
 class SlotsTab(HeapTab):
     """Tab 6."""
+
+    BINDINGS = bindings_of(Scope.SLOTS)
+    scopes: ClassVar[tuple[Scope, ...]] = (Scope.TABLE, Scope.SLOTS)
 
     DEFAULT_CSS = """
     SlotsTab #slots-detail { height: 9; padding: 1 1 0 1; }
     """
     row_word = "classes"
+
+    class AdviceWanted(Message):
+        """All about one class should be shown; its neighbours are the other rows, in order."""
+
+        def __init__(self, rows: list[SlotsRow], at: int) -> None:
+            super().__init__()
+            self.rows = rows
+            self.at = at
 
     def since(self) -> str:
         """Advice has no changes."""
@@ -60,6 +81,21 @@ class SlotsTab(HeapTab):
         return export_slots(self.view, model.visible_rows())
 
     def copy_text(self) -> str:
-        """Copy the line to paste into the class."""
+        """Copy the change: the line to paste into the class, or one for each class that must change."""
         row = self.current_row()
-        return str(row.slots_line) if row is not None else ""
+        return copy_change(row) if row is not None else ""
+
+    def advice_wish(self) -> AdviceWanted:
+        """Return the message that asks for the screen about the class under the cursor; there has to be one."""
+        model = self.table.model
+        return self.AdviceWanted(model.visible_rows() if model is not None else [], self.table.cursor)
+
+    def action_next_verdict(self) -> None:
+        """Show the classes of the next verdict only, after the last one those of all; the rest of the filter stays."""
+        expression = self.filter.expression
+        found = _VERDICT_WORD.search(expression)
+        cycle = ["", *VERDICT_ORDER]
+        at = cycle.index(found[1]) if found and found[1] in cycle else 0
+        verdict = cycle[(at + 1) % len(cycle)]
+        rest = _VERDICT_WORD.sub("", expression).strip()
+        self.set_filter(parse_filter(f"{rest} slots:{verdict}".strip() if verdict else rest))
