@@ -17,7 +17,7 @@ from heapscope.snapshot.model import TypeInfo
 from heapscope.wire.protocol import DictState, Flag, RootKind
 from tests.support.native_comparison import INTERPRETER_LABELS, MADE_BY_AGENT, Comparison
 from tests.support.native_references import DESCRIPTORS, compare_edges, compare_frames, compare_rows
-from tests.support.native_view import COLUMNS, View, differing
+from tests.support.native_view import COLUMNS, View
 
 USED_BY_AGENT = (
     MADE_BY_AGENT
@@ -49,12 +49,11 @@ def compare(native: View, python: View) -> list[str]:
 
 def compare_figures(found: Comparison) -> None:
     """Compare all columns of the rows in both."""
-    for address in found.common():
-        if found.native.type_of(address).address != found.python.type_of(address).address:
-            found.fault(f"types of {found.describe(address)} differ")
+    for address in found.retyped():
+        found.fault(f"types of {found.describe(address)} differ")
     grown = agent_dicts(found)
     for column in COLUMNS:
-        for address in differing(found.native, found.python, column, found.common()):
+        for address in found.differing(column):
             if not may_differ(found, column, address, grown):
                 mine, other = found.native.column(column, address), found.python.column(column, address)
                 found.fault(f"{column} of {found.describe(address)}: native {mine}, python {other}")

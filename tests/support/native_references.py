@@ -18,6 +18,7 @@ DESCRIPTORS = frozenset(
 MEMBER_TYPES = frozenset({"re.Pattern", "re.Match", "_sre.SRE_Pattern", "_sre.SRE_Match", "_sre.SRE_Scanner"})
 """Types without GC whose members only native shows; the reference names ranges alone."""
 MAX_MADE_BY_AGENT = 800
+_NONE: Counter[int] = Counter()
 
 
 def compare_edges(found: Comparison) -> None:
@@ -25,9 +26,9 @@ def compare_edges(found: Comparison) -> None:
     interned = found.native.roots_labelled("interned strings")
     threads = threads_generators(found)
     for source in found.common():
-        mine = found.native.edges.get(source, Counter())
-        others = found.python.edges.get(source, Counter())
-        if mine == others:
+        mine = found.native.edges.get(source, _NONE)
+        others = found.python.edges.get(source, _NONE)
+        if dict.__eq__(mine, others):  # neither has counts of zero: what Counter compares in Python would be the same
             continue
         if found.version >= (3, 11) and (source in found.native.frames or source in found.python.frames):
             continue  # compare_frames

@@ -10,8 +10,6 @@ import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-import numpy as np
-
 from heapscope.snapshot.model import Snapshot, TypeInfo
 from heapscope.wire.protocol import RootKind
 
@@ -99,10 +97,3 @@ def frames_of(snapshot: Snapshot) -> dict[int, tuple[str, int]]:
             found[root.address] = (thread, depths[thread])
             depths[thread] += 1
     return found
-
-
-def differing(left: View, right: View, column: str, addresses: list[int]) -> list[int]:
-    """Return those of some addresses, in both, whose figures differ."""
-    mine = getattr(left.snapshot, column)[[left.index[address] for address in addresses]]
-    others = getattr(right.snapshot, column)[[right.index[address] for address in addresses]]
-    return [addresses[place] for place in np.nonzero(mine != others)[0]]
