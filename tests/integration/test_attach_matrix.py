@@ -94,6 +94,7 @@ def test_a_worker_of_a_preforking_master_is_captured(one_python: Python) -> None
 
 @pytest.mark.integration
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_a_hundred_captures_leave_the_target_as_it_was(one_python: Python) -> None:
     """Small leaks add up: a hundred cycles would show them."""
     with running(one_python, situation_named("event wait")) as target:

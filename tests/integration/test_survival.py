@@ -19,6 +19,7 @@ from heapscope.errors import Cancelled, HeapscopeError
 from heapscope.service.capture import CaptureOptions, CaptureProgress, capture
 from tests.support.command_line import heapscope_words
 from tests.support.counting import count_of
+from tests.support.examples import rounds
 from tests.support.invariants import settled_differences, settled_record, unharmed
 from tests.support.pythons import Python
 from tests.support.targets import MARKER_TYPE, Target, children_of, processes_tagged, running, situation_named
@@ -26,6 +27,7 @@ from tests.support.targets import MARKER_TYPE, Target, children_of, processes_ta
 pytestmark = pytest.mark.integration
 
 CLONE_DEADLINE_S = 10
+PATIENCE_S = 120
 PAGE_SIZE = 4096
 ALARM_MARGIN_S = 30
 SEED = 20
@@ -88,13 +90,14 @@ def unharmed_but_for_pages(target: Target, allowed: int) -> Iterator[None]:
 
 
 KILLERS = (
-    pytest.param(kill_main_process, 50, id="main process"),
-    pytest.param(kill_process_group, 15, id="process group"),
-    pytest.param(kill_helper, 25, id="helper"),
+    pytest.param(kill_main_process, rounds(20, 50), id="main process"),
+    pytest.param(kill_process_group, rounds(8, 15), id="process group"),
+    pytest.param(kill_helper, rounds(15, 25), id="helper"),
 )
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(("kill", "times"), KILLERS)
 def test_killing_heapscope_at_any_moment_harms_nothing(
     kill: Callable[[subprocess.Popen[bytes], float], None], times: int, one_python: Python, tmp_path: Path
@@ -102,9 +105,10 @@ def test_killing_heapscope_at_any_moment_harms_nothing(
     """SIGKILL at moments spread over a capture: the target is as before and no clone outlives its deadline."""
     chooser = random.Random(SEED)
     words = heapscope_words("--quiet", "snapshot", "--timeout", str(CLONE_DEADLINE_S), "--overwrite", "-o")
+    patient = heapscope_words("--quiet", "snapshot", "--timeout", str(PATIENCE_S), "-o")  # however busy the machine is
     with running(one_python, situation_named("ticking", "20000")) as target:
         started = time.monotonic()
-        subprocess.run([*words, str(tmp_path / "whole"), str(target.pid)], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([*patient, str(tmp_path / "whole"), str(target.pid)], check=True, stdout=subprocess.DEVNULL)
         whole_s = time.monotonic() - started
         with unharmed_but_for_pages(target, times if kill is kill_helper else 0):
             for number in range(times):

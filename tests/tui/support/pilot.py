@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from rich.console import Console
 from textual.pilot import Pilot
+from textual.worker import WorkerCancelled
 
 from heapscope.tui.app import HeapscopeApp
 from heapscope.tui.keeper import Keeper
 from tests.tui.support.engine import FakeEngine
 from tests.tui.support.heaps import CAPTURED_AT
 
+NEVER_S = 86_400.0
 SMALL = (80, 24)
 LARGE = (120, 40)
 
@@ -32,8 +35,10 @@ class Driver:
         self.pilot = pilot
 
     async def settle(self) -> None:
-        """Wait until no worker runs and everything is drawn."""
-        await self.app.workers.wait_for_complete()
+        """Wait until no worker runs and everything is drawn; a worker may have been cancelled by one that came after it."""
+        for worker in list(self.app.workers):
+            with suppress(WorkerCancelled):
+                await worker.wait()
         await self.pilot.pause()
         await self.pilot.pause()
 
@@ -86,11 +91,13 @@ async def running(
         facts = {"pid": 48213}
     keeper = Keeper(clock=lambda: CAPTURED_AT + 30, **facts)
     app = HeapscopeApp(keeper, engine=engine, ascii_only=ascii_only)
-    async with app.run_test(size=size, notifications=True) as pilot:
-        driver = Driver(app, engine, pilot)
-        if settle:
-            await driver.settle()
-        yield driver
-        for gate in (engine.gate, engine.sizes_gate, engine.holders_gate, engine.paths_gate):
-            if gate is not None:
-                gate.set()
+    # The sparkline must not grow on a slow machine: a test that is about samples takes them itself.
+    with mock.patch("heapscope.tui.app.SAMPLE_S", NEVER_S):
+        async with app.run_test(size=size, notifications=True) as pilot:
+            driver = Driver(app, engine, pilot)
+            if settle:
+                await driver.settle()
+            yield driver
+            for gate in (engine.gate, engine.sizes_gate, engine.holders_gate, engine.paths_gate):
+                if gate is not None:
+                    gate.set()
