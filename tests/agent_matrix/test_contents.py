@@ -10,7 +10,7 @@ from heapscope.wire.protocol import Flag
 from tests.agent_matrix.harness import Heap, run_agent
 from tests.support.pythons import Python, found_pythons
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.apart]
 
 _SUPPORTED = [python for python in found_pythons() if (3, 8) <= python.minor <= (3, 15) and not python.free_threaded]
 _WORD = (1 << 64) - 1

@@ -10,7 +10,7 @@ from heapscope.wire.protocol import Flag, RootKind
 from tests.agent_matrix.harness import Heap, run_agent
 from tests.support.pythons import Python, found_pythons
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.apart]
 
 _SUPPORTED = [python for python in found_pythons() if (3, 8) <= python.minor <= (3, 15) and not python.free_threaded]
 _COLUMN = {(3, 8): 0, (3, 9): 0, (3, 10): 0, (3, 11): 1, (3, 12): 2, (3, 13): 3, (3, 14): 4, (3, 15): 4}
@@ -105,11 +105,11 @@ keyed = Keyed({"inner-%d" % 1: object()})
 keyed.extra = object()
 def function(): return "a constant " "of code"
 chain = None
-for number in range(1000000): chain = [chain]
+for number in range(100000): chain = [chain]
 nested = ()
 for number in range(2000): nested = (nested,)
 numbers = range(10 ** 20, 10 ** 21)
-big = list(range(1200000))
+big = list(range(1000)) * 1200
 huge = 1 << 100000
 def show(name, *values): print(name, *[id(value) for value in values])
 show("item", item, item.__dict__, item.alpha)

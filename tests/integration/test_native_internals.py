@@ -13,7 +13,7 @@ from tests.support.counting import count_of
 from tests.support.native_harness import Run, run_walker
 from tests.support.pythons import Python, found_pythons
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.apart]
 
 _SUPPORTED = [python for python in found_pythons() if not python.free_threaded]
 WORDS_BEFORE_LISTS = 11

@@ -12,7 +12,7 @@ from heapscope.target.pymalloc import SIZE_CLASSES
 from tests.support.pythons import Python
 from tests.support.read_children import child
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.apart]
 
 PAUSE_SYSCALL = "34"  # of x86-64
 DEADLINE_S = 60.0

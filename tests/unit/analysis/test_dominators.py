@@ -15,6 +15,7 @@ from heapscope.graph.library import Oversight
 from heapscope.graph.recursive import recursive_size_of
 from heapscope.wire.protocol import RootKind
 from tests.support import oracle
+from tests.support.examples import examples
 from tests.support.heap import Heap
 from tests.support.roots import random_heaps, roots_of_lists, snapshot_with_counts
 
@@ -35,7 +36,7 @@ def freed_without(tree: DominatorTree, objects: list[int]) -> int:
     return sum(int(snapshot.shallow[one]) for one in lost)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(random_heaps())
 def test_retained_is_what_goes_away_with_an_object(heap: Heap) -> None:
     """On any heap, garbage included: it retains nothing that lives."""
@@ -44,7 +45,7 @@ def test_retained_is_what_goes_away_with_an_object(heap: Heap) -> None:
         assert int(tree.retained[one]) == freed_without(tree, [one])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(random_heaps(), st.data())
 def test_retained_sets_are_as_defined(heap: Heap, data: st.DataObject) -> None:
     """Of any objects; and no set retains less than a part of it."""
@@ -58,7 +59,7 @@ def test_retained_sets_are_as_defined(heap: Heap, data: st.DataObject) -> None:
     assert all(int(one.marks @ tree.snapshot.shallow) == one.total for one in found)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(random_heaps())
 def test_types_retain_what_goes_away_with_all_instances(heap: Heap) -> None:
     """Exactly; and the lower bound is one."""
@@ -76,7 +77,7 @@ def test_types_retain_what_goes_away_with_all_instances(heap: Heap) -> None:
         assert int(only.is_exact.sum()) == 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(random_heaps())
 def test_invariants_of_sizes(heap: Heap) -> None:
     """No shallow size is over the retained one, none over the heap; what hangs below the root is all that lives."""
@@ -92,7 +93,7 @@ def test_invariants_of_sizes(heap: Heap) -> None:
     assert tree.reachable_bytes + tree.roots.garbage_bytes == snapshot.heap_bytes
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(random_heaps())
 def test_what_an_object_retains_it_reaches(heap: Heap) -> None:
     """With its namespace, if it is a module."""
@@ -103,7 +104,7 @@ def test_what_an_object_retains_it_reaches(heap: Heap) -> None:
         assert int(tree.retained[one]) <= sum(int(tree.snapshot.shallow[other]) for other in reached)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(random_heaps(), st.data())
 def test_the_recursive_size_of_a_set_is_at_most_the_sum(heap: Heap, data: st.DataObject) -> None:
     """And at least that of each object; both follow the definition of types in test_recursive.py."""
@@ -115,7 +116,7 @@ def test_the_recursive_size_of_a_set_is_at_most_the_sum(heap: Heap, data: st.Dat
     assert together >= max(int(snapshot.shallow[one]) for one in chosen)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(random_heaps(), st.booleans())
 def test_rows_lose_nothing(heap: Heap, merge: bool) -> None:
     """Level by level, merged or not, every living object is in one row; sizes add up."""

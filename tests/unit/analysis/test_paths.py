@@ -16,6 +16,7 @@ from heapscope.graph.references import referrers
 from heapscope.snapshot.model import Snapshot
 from heapscope.wire.protocol import RootKind
 from tests.support import oracle
+from tests.support.examples import examples
 from tests.support.heap import Heap
 from tests.support.roots import random_heaps, roots_of_lists, snapshot_with_counts
 
@@ -40,7 +41,7 @@ def simple_ways(snapshot: Snapshot, roots: list[int], end: int) -> list[tuple[in
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(random_heaps(most=8))
 def test_alternatives_are_all_simple_ways_shortest_first(heap: Heap) -> None:
     """From the first tier of roots that leads there; a root of a later tier that an earlier one reaches is none there."""
@@ -191,7 +192,7 @@ def test_the_limit_says_what_it_leaves_out() -> None:
     assert paths_of(sessions()).merged_of_type("m.Unknown").count == 0
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(random_heaps(), st.sampled_from((0.0, 0.3, 1.0)))
 def test_merged_ways_count_every_object_once(heap: Heap, large_share: float) -> None:
     """And each row's example is a way of the snapshot."""

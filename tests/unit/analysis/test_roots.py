@@ -8,6 +8,7 @@ from heapscope.analysis.roots import IMMORTAL_KIND, STATIC_DATA, Roots, find_roo
 from heapscope.snapshot.model import SnapshotMeta
 from heapscope.wire.protocol import Flag, RootKind
 from tests.support import oracle
+from tests.support.examples import examples
 from tests.support.heap import Heap, HeapObject
 from tests.support.roots import random_heaps, roots_of_lists, snapshot_with_counts
 
@@ -190,7 +191,7 @@ def test_references_to_a_namespace_lead_to_its_module() -> None:
     assert [references.of(index).tolist() for index in range(3)] == [[1, 2], [], [0]]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(random_heaps())
 def test_reached_and_garbage_are_as_defined(heap: Heap) -> None:
     """On any heap: all named roots, immortal objects, and what C code holds are alive, with all they reach."""
@@ -207,7 +208,7 @@ def test_reached_and_garbage_are_as_defined(heap: Heap) -> None:
     assert alive == oracle.reach(lists, found.seeds().tolist())
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(random_heaps())
 def test_no_native_root_is_reached_from_anywhere_else(heap: Heap) -> None:
     """Each is needed: without it something that C code holds would be garbage."""

@@ -14,6 +14,7 @@ from heapscope.graph.dominators import Dominators, RootGraph, accumulate, find_d
 from heapscope.graph.library import NONE
 from heapscope.graph.references import References, children_of_tree
 from tests.support import oracle
+from tests.support.examples import examples
 
 
 def indexes(values: object) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
@@ -50,7 +51,7 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(lists, tops, groups)
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=examples(3000), deadline=None)
 @given(cases())
 def test_dominators_are_as_defined(case: Case) -> None:
     """On any graph, with any roots."""
@@ -59,7 +60,7 @@ def test_dominators_are_as_defined(case: Case) -> None:
     assert {node: int(above) for node, above in enumerate(found.immediate) if above != NONE} == expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(cases())
 def test_order_puts_dominators_first_and_leaves_nothing_out(case: Case) -> None:
     """Sums over the tree rely on it."""
@@ -71,7 +72,7 @@ def test_order_puts_dominators_first_and_leaves_nothing_out(case: Case) -> None:
     assert all(place[int(found.immediate[node])] < place[node] for node in order[1:])
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(cases(), st.lists(st.integers(0, 1000), min_size=18, max_size=18))
 def test_accumulated_sizes_are_what_is_lost_with_a_node(case: Case, sizes: list[int]) -> None:
     """The retained size, by its definition."""
@@ -82,7 +83,7 @@ def test_accumulated_sizes_are_what_is_lost_with_a_node(case: Case, sizes: list[
         assert int(sums[node]) == oracle.retained(graph, found.root, [node], sizes)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.integers(0, 10**6))
 def test_graphs_of_some_hundred_nodes(seed: int) -> None:
     """Deeper trees than hypothesis finds by itself: compression and jumps have work to do."""
@@ -190,7 +191,7 @@ def test_references_out_of_bounds_are_an_error_and_no_crash(offsets: list[int], 
         find_dominators(references, RootGraph(indexes([0, 1])))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.data())
 def test_topmost_nodes_have_none_of_their_kind_above(data: st.DataObject) -> None:
     """On any tree; node 0 is its root."""

@@ -15,6 +15,7 @@ from heapscope.graph.reach import TIER_DISTANCE, find_ways, lost_without, reach
 from heapscope.graph.references import References
 from heapscope.graph.shapes import find_shapes
 from tests.support import oracle
+from tests.support.examples import examples
 
 Lists = list[list[int]]
 
@@ -43,7 +44,7 @@ def mask(lists: Lists, nodes: list[int]) -> np.ndarray[tuple[int], np.dtype[np.u
     return marks
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(graphs(), st.data())
 def test_reached_is_what_brute_force_reaches(lists: Lists, data: st.DataObject) -> None:
     """With objects that are not to be entered, seeds among them too."""
@@ -56,7 +57,7 @@ def test_reached_is_what_brute_force_reaches(lists: Lists, data: st.DataObject) 
     assert found.marks.max(initial=0) <= 1
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(graphs(), st.data())
 def test_ways_are_shortest(lists: Lists, data: st.DataObject) -> None:
     """Every step is a reference that is not left out, and no way is longer than it must be."""
@@ -77,7 +78,7 @@ def test_ways_are_shortest(lists: Lists, data: st.DataObject) -> None:
     assert [expected[node] for node in ways.order.tolist()] == sorted(expected.values())
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(graphs(), st.data())
 def test_a_later_tier_takes_only_what_earlier_ones_do_not_reach(lists: Lists, data: st.DataObject) -> None:
     """However short its way would be."""
@@ -91,7 +92,7 @@ def test_a_later_tier_takes_only_what_earlier_ones_do_not_reach(lists: Lists, da
         assert int(ways.distance[node]) == distance
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 @given(graphs(), st.data())
 def test_what_is_lost_without_each_set(lists: Lists, data: st.DataObject) -> None:
     """Sets that hold each other, sets with roots in them, sets that are not reached, and objects in none."""
