@@ -15,6 +15,7 @@ import pytest
 from tests.support.pythons import Python, found_pythons, usual_pythons
 
 _NEEDS_PTRACE = {"integration", "matrix", "thirdparty", "container"}
+_LANE = "targets"
 
 
 def _ptrace_obstacle() -> str:
@@ -48,11 +49,32 @@ def _try_ptrace() -> str:
     return ""
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give what attaches to processes to one worker, one after another: no target is measured beside another one.
+
+    What is marked ``apart`` goes wherever there is time, like the rest.
+    """
+    names = {marker.name for marker in item.iter_markers()}
+    if names & _NEEDS_PTRACE and "apart" not in names and item.config.pluginmanager.hasplugin("xdist"):
+        item.add_marker(pytest.mark.xdist_group(_LANE))
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Stop before the first test if the tests chosen cannot work on this machine."""
+    """Stop before the first test if the tests chosen cannot work on this machine; a worker leaves that to its controller."""
     chosen = {marker.name for item in session.items for marker in item.iter_markers()}
-    if session.config.option.collectonly or not chosen & _NEEDS_PTRACE:
-        return
+    is_worker = hasattr(session.config, "workerinput")
+    if chosen & _NEEDS_PTRACE and not is_worker and not session.config.option.collectonly:
+        _stop_without_ptrace()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(ids: list[str]) -> None:
+    """The same where workers run the tests: here, as a worker that gives up looks like one that has crashed."""
+    if any(name.endswith(f"@{_LANE}") for name in ids):
+        _stop_without_ptrace()
+
+
+def _stop_without_ptrace() -> None:
     obstacle = _ptrace_obstacle()
     if obstacle:
         pytest.exit(f"integration tests cannot attach to processes here: {obstacle}", returncode=3)
