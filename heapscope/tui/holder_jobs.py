@@ -141,10 +141,11 @@ def _oversight(job: Job, post: Post) -> Oversight:
     from heapscope.graph.library import Oversight  # noqa: PLC0415 - numpy, 100 ms
 
     def report(share: float) -> None:
-        # A message for every percent: more could not be seen.
-        if int(share * 100) != int(job.share * 100):
+        # A message for every percent: more could not be seen. The share first: the screen may read it before post() returns,
+        # and nothing would bring it again.
+        shown, job.share = job.share, share
+        if int(share * 100) != int(shown * 100):
             post(WorkProgressed(job))
-        job.share = share
 
     return Oversight(job.cancel.is_set, report)
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
+from typing import cast
 
 import pytest
+from textual.message import Message
 
 from heapscope.errors import HeapscopeError
+from heapscope.graph.library import Oversight
 from heapscope.snapshot.model import Snapshot
+from heapscope.tui.holder_jobs import PathsJob, WorkProgressed, run_paths
+from heapscope.tui.holders import HolderIndex, PathAnswer, PathQuestion
 from heapscope.tui.screens.paths import PathsScreen
 from tests.support.heap import Heap
 from tests.tui.support.engine import FakeEngine
@@ -178,6 +183,26 @@ async def test_leaving_cancels_the_search() -> None:
         await driver.settle()
         assert engine.given_up == ["paths"]
         assert "[2 Types]" in driver.text()
+
+
+def test_whoever_reads_progress_at_once_reads_the_newest() -> None:
+    """The screen may draw before the thread goes on: a share that comes after its message is never shown."""
+    job = PathsJob(question=PathQuestion("m.Thing"))
+    shown: list[float] = []
+
+    class Reporting(FakeEngine):
+        def search_paths(self, _holders: HolderIndex, _question: PathQuestion, oversight: Oversight) -> PathAnswer:
+            for share in (0.004, 0.43, 0.432, 1.0):
+                oversight.report(share)
+            return PathAnswer((), 0, 0, 0, is_merged=True)
+
+    def post(message: Message) -> bool:
+        if isinstance(message, WorkProgressed):
+            shown.append(message.job.share)
+        return True
+
+    run_paths(Reporting(), cast("HolderIndex", None), job, post)
+    assert shown == [0.43, 1.0]
 
 
 async def test_a_failed_search_can_be_tried_again() -> None:
