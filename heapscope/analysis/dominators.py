@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from heapscope.analysis.roots import RootInfo, Roots, find_roots
+from heapscope.analysis.tasks import find_tasks
 from heapscope.analysis.type_names import TypeNames, name_types
 from heapscope.graph.dominators import Dominators, accumulate, find_dominators
 from heapscope.graph.library import UNWATCHED, Oversight
@@ -52,7 +53,7 @@ class TreeRow:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class OwnerRow:
-    """What one module or thread retains. Sizes in requested bytes; ``node`` is its number in the tree."""
+    """What one module, thread or task retains. Sizes in requested bytes; ``node`` is its number in the tree."""
 
     label: str
     node: int
@@ -147,6 +148,11 @@ class DominatorTree:
     def threads(self) -> tuple[OwnerRow, ...]:
         """Give what the frames of each thread retain together, largest first."""
         return self._owners((thread.label, self.thread_node(at)) for at, thread in enumerate(self.roots.threads))
+
+    def tasks(self) -> tuple[OwnerRow, ...]:
+        """Give what each living task of asyncio retains, largest first: its coroutine, and what its functions hold alone. O(n)."""
+        found = (task for task in find_tasks(self.snapshot) if self.roots.reached[task.object_index])
+        return self._owners((task.label, task.object_index) for task in found)
 
     def _owners(self, labelled: Iterable[tuple[str, int]]) -> tuple[OwnerRow, ...]:
         rows = [OwnerRow(label, node, int(self.retained[node])) for label, node in labelled]

@@ -46,6 +46,7 @@ if TYPE_CHECKING:  # numpy costs 100 ms
 @click.option("--under", metavar="ADDRESS", help="Start below this object instead of at the roots.")
 @click.option("--modules", is_flag=True, help="What each module retains, with its namespace, instead of the tree.")
 @click.option("--threads", is_flag=True, help="What the frames of each thread retain, instead of the tree.")
+@click.option("--tasks", is_flag=True, help="What each task of asyncio retains, instead of the tree.")
 @choice_options
 @output_options
 @capture_options
@@ -59,6 +60,7 @@ def command(
     under: str | None,
     modules: bool,
     threads: bool,
+    tasks: bool,
     choice: RowChoice,
     out: OutputChoice,
     capture: CaptureChoice,
@@ -68,13 +70,14 @@ def command(
     Freeing an object frees all that stands below it. Every level is sorted by retained size, largest first.
     """
     address = None if under is None else parse_address(under)
-    if modules + threads + (address is not None) > 1:
-        raise UsageError("only one of --under, --modules and --threads makes sense")
+    if modules + threads + tasks + (address is not None) > 1:
+        raise UsageError("only one of --under, --modules, --threads and --tasks makes sense")
+    owners = "modules" if modules else "threads" if threads else "tasks" if tasks else ""
     if out.output is not None:
         check_output_path(out.output, force=out.force)
     snapshot = open_with_progress(source, capture_options_of(capture), talk)
     with asking(snapshot, talk) as heap:
-        found = _find(heap, address, by=by, depth=depth, modules=modules, threads=threads, limit=_limit(choice, out))
+        found = _find(heap, address, by=by, depth=depth, owners=owners, limit=_limit(choice, out))
         audit = heap.roots.audit
     talk.detail(
         f"held by C code: {format_count(int(audit.held.size))} objects, fewer counts than references: "
@@ -92,13 +95,13 @@ def _limit(choice: RowChoice, out: OutputChoice) -> int:
     return 0 if choice.expression or choice.sort else choice.maximum(out.format_)
 
 
-def _find(
-    heap: HeapQueries, address: int | None, *, by: str, depth: int, modules: bool, threads: bool, limit: int
-) -> Found:
-    from heapscope.cli.dominator_rows import owner_rows, tree_rows  # noqa: PLC0415 - numpy, 100 ms
+def _find(heap: HeapQueries, address: int | None, *, by: str, depth: int, owners: str, limit: int) -> Found:
+    from heapscope.cli.dominator_rows import owner_rows, task_rows, tree_rows  # noqa: PLC0415 - numpy, 100 ms
 
-    if modules or threads:
-        return owner_rows(heap, heap.tree.modules() if modules else heap.tree.threads())
+    if owners == "tasks":
+        return task_rows(heap)
+    if owners:
+        return owner_rows(heap, heap.tree.modules() if owners == "modules" else heap.tree.threads())
     top = None if address is None else heap.index_of(address)
     return tree_rows(heap, top, merge=by == "type", depth=depth, limit=limit)
 

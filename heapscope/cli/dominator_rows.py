@@ -95,6 +95,15 @@ def owner_rows(heap: HeapQueries, owners: Iterable[OwnerRow]) -> Found:
     return Found([tree_row(heap, heap.tree.row(owner.node), 1) for owner in owners])
 
 
+def task_rows(heap: HeapQueries) -> Found:
+    """Make the rows of tasks of asyncio, named by the function that each runs."""
+    rows = []
+    for owner in heap.tree.tasks():
+        row = tree_row(heap, heap.tree.row(owner.node), 1)
+        rows.append({**row, "label": clean_text(f"task {owner.label}", MAX_NAME) if owner.label else row["label"]})
+    return Found(rows)
+
+
 def garbage_rows(heap: HeapQueries, depth: int) -> list[dict[str, Any]]:
     """Give the bucket of what no root reaches, and its largest types; none where there is no garbage."""
     garbage = heap.garbage

@@ -14,6 +14,7 @@ from heapscope.cli.main import main
 from heapscope.errors import ExitCode
 from heapscope.snapshot.file import save_snapshot
 from heapscope.snapshot.opening import SnapshotFile
+from tests.support.heap import Heap
 from tests.support.shop import SESSION, Shop, hexed
 
 SHOP = Shop()
@@ -150,6 +151,21 @@ def test_owners_are_modules_or_threads(ask: Any, path: str) -> None:
     assert (thread["label"], thread["retained_bytes"], thread["address"]) == ("thread 7", THREAD_RETAINS, None)
 
 
+def test_tasks_are_named_by_their_coroutines(ask: Any, path: str, tmp_path: Path) -> None:
+    """A hostile name is shown, not obeyed; a heap without asyncio has no rows."""
+    heap = Heap()
+    loop, named, ended = (heap.object(kind, size=90) for kind in ("app.Loop", "_asyncio.Task", "_asyncio.Task"))
+    named.refers_to(heap.object("builtins.coroutine", size=50).refers_to(heap.text("evil\x1b[31m")))
+    heap.root(loop.refers_to(named, ended))
+    save_snapshot(heap.snapshot(), tmp_path / "tasks.heapscope")
+    rows = ask("dominators", str(tmp_path / "tasks.heapscope"), "--tasks")
+    assert [(row["label"], row["type"], row["retained_bytes"]) for row in rows] == [
+        ("task evil\\x1b[31m", "_asyncio.Task", 90 + 50 + 59),
+        ("_asyncio.Task", "_asyncio.Task", 90),
+    ]
+    assert ask("dominators", path, "--tasks") == []
+
+
 def test_paths_of_a_type_are_merged_with_their_shares(ask: Any, path: str) -> None:
     """Two of three sessions are held by the registry."""
     rows = ask("paths", path, "--type", SESSION)
@@ -251,6 +267,7 @@ def test_counts_that_c_code_holds_are_told(ask: Any, tmp_path: Path) -> None:
         (("paths", "--type", SESSION, "--exclude", "nothing"), "no type is called nothing"),
         (("dominators", "--under", "0x10"), "no object starts at 0x10"),
         (("dominators", "--under", "0x10", "--threads"), "only one of"),
+        (("dominators", "--tasks", "--modules"), "only one of"),
         (("dominators", "--filter", "bogus>1"), "is no column"),
         (("dominators", "--depth", "0"), "--depth"),
     ],
