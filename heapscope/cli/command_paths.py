@@ -39,8 +39,8 @@ if TYPE_CHECKING:  # numpy costs 100 ms
 @click.option(
     "--exclude",
     multiple=True,
-    metavar="TYPE_OR_ADDRESS",
-    help="No way may lead through this object, or this type; may be given again.",
+    metavar="WHAT",
+    help="No way may lead through this type, this address, or this reference, as HOLDER:HELD; may be given again.",
 )
 @choice_options
 @output_options

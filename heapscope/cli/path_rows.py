@@ -13,7 +13,8 @@ import numpy as np
 
 from heapscope.analysis.paths import Exclusions, MergedPath, RootPath
 from heapscope.analysis.roots import RootInfo
-from heapscope.cli.analysing import is_address, object_row, parse_address, root_row, root_text, show_type
+from heapscope.cli.analysing import address_text, is_address, object_row, parse_address, root_row, root_text, show_type
+from heapscope.errors import UsageError
 from heapscope.service.queries import HeapQueries
 from heapscope.units import clean_text
 
@@ -51,18 +52,31 @@ def rows_of_object(heap: HeapQueries, address: int, count: int, exclude: Sequenc
 
 
 def exclusions_of(heap: HeapQueries, words: Sequence[str]) -> Exclusions:
-    """Read what no way may enter: addresses, and types with all their instances.
+    """Read what no way may enter: addresses, types with all their instances, and references as HOLDER:HELD.
 
     Raises:
-        UsageError: there is no such object or type.
+        UsageError: there is no such object, type or reference.
     """
     objects: list[int] = []
+    references: list[tuple[int, int]] = []
     for word in words:
-        if is_address(word):
+        holder, colon, held = word.partition(":")
+        if colon and is_address(holder):
+            references.append(_reference_of(heap, holder, held))
+        elif is_address(word):
             objects.append(heap.index_of(parse_address(word)))
         else:
             objects.extend(heap.type_names.instances(heap.find_type(word)).tolist())
-    return Exclusions(objects=tuple(np.unique(objects).tolist()) if objects else ())
+    return Exclusions(tuple(np.unique(objects).tolist()) if objects else (), tuple(references))
+
+
+def _reference_of(heap: HeapQueries, holder_word: str, held_word: str) -> tuple[int, int]:
+    holder, held = (heap.index_of(parse_address(word)) for word in (holder_word, held_word))
+    if held not in heap.referents.of(holder):
+        raise UsageError(
+            f"{address_text(heap.address_of(holder))} does not refer to {address_text(heap.address_of(held))}"
+        )
+    return holder, held
 
 
 def _row(heap: HeapQueries, path: RootPath) -> dict[str, Any]:

@@ -74,7 +74,8 @@ class HeapQueries:
 
     def paths_without(self, exclusions: Exclusions) -> Paths:
         """Find the shortest ways that avoid something; not kept. O(n + m)."""
-        return find_paths(self.snapshot, self.roots, exclusions, self.oversight) if exclusions.objects else self.paths
+        is_any = exclusions.objects or exclusions.references
+        return find_paths(self.snapshot, self.roots, exclusions, self.oversight) if is_any else self.paths
 
     @cached_property
     def referents(self) -> References:

@@ -197,6 +197,17 @@ def test_paths_of_an_object_come_shortest_first_and_can_avoid_others(ask: Any, p
     assert "2 of 2 objects are garbage" in ask.said
 
 
+def test_a_single_reference_can_be_excluded(ask: Any, path: str) -> None:
+    """The way over the other session is left; then none."""
+    over_first, over_second = (f"{hexed(session)}:{hexed(SHOP.shared)}" for session in SHOP.sessions[:2])
+    (row,) = ask("paths", path, "--address", hexed(SHOP.shared), "--exclude", over_first)
+    assert row["steps"][-2]["address"] == hexed(SHOP.sessions[1])
+    assert len(ask("paths", path, "--address", hexed(SHOP.cart), "--exclude", over_first)) == 1
+    both = ("--exclude", over_first, "--exclude", over_second)
+    assert ask("paths", path, "--type", "str", *both) == []
+    assert "1 of 1 objects are reached only through what is excluded" in ask.said
+
+
 def test_paths_as_csv_have_one_line_each(ask: Any, path: str) -> None:
     """The way in words, the addresses beside it."""
     text = ask("paths", path, "--type", SESSION, "--format", "csv", text=True)
@@ -265,6 +276,8 @@ def test_counts_that_c_code_holds_are_told(ask: Any, tmp_path: Path) -> None:
         (("paths", "--type", "Session"), SESSION),
         (("paths", "--type", "\x1b[31m"), "\\x1b[31m"),
         (("paths", "--type", SESSION, "--exclude", "nothing"), "no type is called nothing"),
+        (("paths", "--type", SESSION, "--exclude", f"{hexed(SHOP.cart)}:{hexed(SHOP.shared)}"), "does not refer to"),
+        (("paths", "--type", SESSION, "--exclude", f"{hexed(SHOP.cart)}:app.Cart"), "is no address"),
         (("dominators", "--under", "0x10"), "no object starts at 0x10"),
         (("dominators", "--under", "0x10", "--threads"), "only one of"),
         (("dominators", "--tasks", "--modules"), "only one of"),
