@@ -67,3 +67,17 @@ def open_with_progress(source: str, options: CaptureOptions, talk: Talk) -> Snap
     for warning in snapshot.meta.warnings:
         talk.warn(warning)
     return snapshot
+
+
+def save_with_progress(snapshot: Snapshot, path: str, talk: Talk, *, overwrite: bool) -> None:
+    """Write a snapshot file; a signal cancels within 0.2 s, and leaves nothing."""
+    from heapscope.oversight import Oversight  # noqa: PLC0415 - only commands that save need it
+    from heapscope.service.capture import CaptureProgress  # noqa: PLC0415 - as above
+    from heapscope.snapshot.file import save_snapshot  # noqa: PLC0415 - numpy, 100 ms
+
+    with cancel_on_signals() as cancel, ProgressLine(talk) as progress:
+
+        def report(share: float) -> None:
+            progress.report(CaptureProgress("save", message=f"{share:.0%} written"))
+
+        save_snapshot(snapshot, path, overwrite=overwrite, oversight=Oversight(cancel.is_set, report))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heapscope.cli.capturing import capture_options_of, open_with_progress
+from heapscope.cli.capturing import capture_options_of, open_with_progress, save_with_progress
 from heapscope.cli.options import CaptureChoice, capture_options
 from heapscope.cli.output import OutputOptions, check_output_path, write_object
 from heapscope.cli.talk import Talk
@@ -53,9 +53,7 @@ def command(
     check_output_path(path, force=force)
     options = capture_options_of(capture)
     snapshot = open_with_progress(str(number), options, talk)
-    from heapscope.snapshot.file import save_snapshot  # noqa: PLC0415 - numpy, 100 ms
-
-    save_snapshot(snapshot, path, overwrite=force)
+    save_with_progress(snapshot, path, talk, overwrite=force)
     write_object(summary_of(snapshot, path), summary_line(snapshot, path) + "\n", OutputOptions(format=format_))
 
 

@@ -25,6 +25,8 @@ _PHASES = {
     "clone": "clone",
     "walk": "walk objects",
     "build": "build snapshot",
+    "load": "read file",
+    "save": "write file",
 }
 _REDRAW_S = 0.08
 _SPINNER = "|/-\\"

@@ -7,7 +7,6 @@ releases the GIL for the call; every kernel counts its steps and gives up when t
 from __future__ import annotations
 
 import ctypes
-import dataclasses
 import threading
 from collections.abc import Callable
 from functools import cache
@@ -18,7 +17,19 @@ import numpy as np
 import numpy.typing as npt
 
 from heapscope.errors import Cancelled, HeapscopeError
+from heapscope.oversight import UNWATCHED, Oversight
 from heapscope.snapshot.model import U32Array, U64Array
+
+__all__ = [
+    "NONE",
+    "UNWATCHED",
+    "NativeGraph",
+    "NativeRoots",
+    "Oversight",
+    "contiguous",
+    "pointer_or_null",
+    "run",
+]
 
 NONE = 0xFFFFFFFF
 
@@ -110,37 +121,6 @@ def _library() -> ctypes.CDLL:
         at = 1 if arguments[0] is _GRAPH else 0
         getattr(library, f"heapgraph_{name}").argtypes = [*arguments[:at], _CONTROL, *arguments[at:]]
     return library
-
-
-def _never() -> bool:
-    return False
-
-
-def _nowhere(_share: float) -> None:
-    return
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Oversight:
-    """Who watches a long computation: asked every POLL_S whether to give up, told the share done, 0...1.
-
-    Both are called in the thread that asked for the computation.
-    """
-
-    is_cancelled: Callable[[], bool] = _never
-    report: Callable[[float], None] = _nowhere
-
-    def part(self, start: float, end: float) -> Oversight:
-        """Give what watches a part of the computation: its 0...1 are reported as start...end."""
-        return Oversight(self.is_cancelled, lambda share: self.report(start + (end - start) * share))
-
-    def check(self) -> None:
-        """Raise Cancelled if the caller gave up."""
-        if self.is_cancelled():
-            raise Cancelled("The computation was given up")
-
-
-UNWATCHED = Oversight()
 
 
 def run(name: str, *arguments: object, steps: int, oversight: Oversight = UNWATCHED) -> None:

@@ -157,5 +157,5 @@ class Heap:
         return self._queries.garbage
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write a snapshot file, readable by its owner only. Raises SnapshotFileError."""
-        save_snapshot(self.snapshot, path, overwrite=overwrite)
+        """Write a snapshot file, readable by its owner only; whole or not at all. Raises SnapshotFileError and Cancelled."""
+        save_snapshot(self.snapshot, path, overwrite=overwrite, oversight=self._queries.oversight)

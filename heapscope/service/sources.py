@@ -5,13 +5,15 @@ Never guesses: digits are a pid, everything else is a path (``./1234`` for a fil
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import threading
 from typing import TYPE_CHECKING
 
 from heapscope.errors import SnapshotFileError, TargetGone, UsageError
-from heapscope.service.capture import CaptureOptions, Report, capture
+from heapscope.oversight import UNWATCHED, Oversight
+from heapscope.service.capture import CaptureOptions, CaptureProgress, Report, capture
 from heapscope.units import clean_text
 
 if TYPE_CHECKING:  # numpy costs 100 ms
@@ -54,12 +56,13 @@ def open_source(
     progress: Report | None = None,
     cancel: threading.Event | None = None,
 ) -> Snapshot:
-    """Return the snapshot of a source.
+    """Return the snapshot of a source. Loading a file reports the phase "load".
 
     Raises:
         UsageError: the word makes no sense.
         SnapshotFileError: the file is missing, unreadable or damaged.
         HeapscopeError: as ``capture`` raises.
+        Cancelled: ``cancel`` was set.
     """
     pid = find_pid(source)
     if pid is not None:
@@ -68,4 +71,13 @@ def open_source(
         raise SnapshotFileError(f"there is no file {clean_text(source)}", hint="heapscope snapshot PID -o FILE")
     from heapscope.snapshot.file import load_snapshot  # noqa: PLC0415 - numpy, 100 ms
 
-    return load_snapshot(source)
+    return load_snapshot(source, _oversight(progress, cancel))
+
+
+def _oversight(progress: Report | None, cancel: threading.Event | None) -> Oversight:
+    watcher = UNWATCHED
+    if progress is not None:
+        watcher = dataclasses.replace(
+            watcher, report=lambda share: progress(CaptureProgress("load", message=f"{share:.0%} read"))
+        )
+    return watcher if cancel is None else dataclasses.replace(watcher, is_cancelled=cancel.is_set)

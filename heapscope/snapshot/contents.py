@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from heapscope.oversight import UNWATCHED, Oversight
 from heapscope.snapshot import records
 from heapscope.snapshot.layout import Transform
 from heapscope.snapshot.model import (
@@ -121,10 +122,18 @@ def encode_records(snapshot: Snapshot, name: str) -> bytes:
     return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode("ascii")
 
 
-def sum_by_type(types: tuple[TypeInfo, ...], type_index: U32Array, shallow: U64Array, allocated: U64Array) -> TypeTable:
-    """Count and sum up the objects by type; exact. Time O(n), memory for the result only."""
+def sum_by_type(
+    types: tuple[TypeInfo, ...],
+    type_index: U32Array,
+    shallow: U64Array,
+    allocated: U64Array,
+    *,
+    oversight: Oversight = UNWATCHED,
+) -> TypeTable:
+    """Count and sum up the objects by type; exact. Time O(n), memory for the result only. Raises Cancelled."""
     sums = [np.zeros(len(types), dtype=np.uint64) for _ in TYPE_COLUMNS]
     for start in range(0, type_index.size, _STEP):
+        oversight.check()
         part = slice(start, start + _STEP)
         sums[0] += np.bincount(type_index[part], minlength=sums[0].size).astype(np.uint64)
         _add_by(sums[1], type_index[part], shallow[part])

@@ -13,21 +13,32 @@ import tempfile
 from pathlib import Path
 
 from heapscope.errors import SnapshotFileError
+from heapscope.oversight import UNWATCHED, Oversight
 from heapscope.snapshot.failures import SUFFIX, os_failure
 from heapscope.snapshot.model import Snapshot
 from heapscope.snapshot.opening import SnapshotFile
 from heapscope.snapshot.writer import write_snapshot
 
 
-def save_snapshot(snapshot: Snapshot, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+def save_snapshot(
+    snapshot: Snapshot,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    oversight: Oversight = UNWATCHED,
+) -> None:
     """Save a snapshot: either the whole file is there afterwards, or nothing has changed.
 
-    The file is readable by its owner only. Does blocking I/O. Raises SnapshotFileError.
+    The file is readable by its owner only. Does blocking I/O; ``oversight`` is asked and told between blocks of it.
+
+    Raises:
+        SnapshotFileError: it cannot be written there.
+        Cancelled: the watcher gave up; at the end the disk has its time, and nobody is asked any more.
     """
     target = Path(path)
     try:
         _check_target(target, overwrite=overwrite)
-        _save(snapshot, target, overwrite=overwrite)
+        _save(snapshot, target, overwrite=overwrite, oversight=oversight)
     except OSError as error:
         raise os_failure("written", target, error) from error
     except ValueError as error:
@@ -54,13 +65,13 @@ def _check_target(target: Path, *, overwrite: bool) -> None:
         raise _exists_already(target)
 
 
-def _save(snapshot: Snapshot, target: Path, *, overwrite: bool) -> None:
+def _save(snapshot: Snapshot, target: Path, *, overwrite: bool, oversight: Oversight) -> None:
     # mkstemp makes the file with mode 0600, and in the same folder, so that the rename stays on one file system.
     descriptor, name = tempfile.mkstemp(prefix=".heapscope-", suffix=".tmp", dir=target.parent)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            write_snapshot(snapshot, stream)
+            write_snapshot(snapshot, stream, oversight)
             stream.flush()
             os.fsync(stream.fileno())
         _publish(temporary, target, overwrite=overwrite)
@@ -98,7 +109,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def load_snapshot(path: str | os.PathLike[str]) -> Snapshot:
-    """Load a snapshot file, checking all of it. Does blocking I/O. Raises SnapshotFileError."""
+def load_snapshot(path: str | os.PathLike[str], oversight: Oversight = UNWATCHED) -> Snapshot:
+    """Load a snapshot file, checking all of it. Does blocking I/O. Raises SnapshotFileError and Cancelled."""
     with SnapshotFile(path) as file:
-        return file.load()
+        return file.load(oversight)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import numpy.typing as npt
 
+from heapscope.oversight import UNWATCHED, Oversight
 from heapscope.snapshot.model import U8Array, U32Array, U64Array
 
 _BUCKET_BITS = 3  # the scratch arrays are for one bucket at a time: an eighth of the memory, and less out of the cache
@@ -20,16 +21,21 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, so a bijection; spreads small numbe
 Map = Callable[[Callable[[int], None], Iterable[int]], Iterable[None]]
 
 
-def number_contents(fingerprint: U64Array, run: Map = map) -> U32Array:
+def number_contents(fingerprint: U64Array, run: Map = map, oversight: Oversight = UNWATCHED) -> U32Array:
     """Number the different non-zero fingerprints from 1 in the order of their first appearance; 0 stays 0.
 
     ``run`` maps a function over numbers and may use threads. Time O(n log n), sorting words that hold the upper bits of a
     fingerprint and the index; memory 9 bytes per object and, per thread, about 5 for scratch if the values are spread
-    evenly, as hashes are.
+    evenly, as hashes are. ``oversight`` is asked before every bucket, in whatever thread works on it. Raises Cancelled.
     """
     first = np.zeros(fingerprint.size, dtype=np.uint32)
     buckets = _buckets(fingerprint)
-    list(run(lambda bucket: _find_first(fingerprint, buckets == bucket, first), range(1, (1 << _BUCKET_BITS) + 1)))
+
+    def find(bucket: int) -> None:
+        oversight.check()
+        _find_first(fingerprint, buckets == bucket, first)
+
+    list(run(find, range(1, (1 << _BUCKET_BITS) + 1)))
     is_new = first == np.arange(first.size, dtype=np.uint32)
     is_new &= fingerprint != 0
     number = np.cumsum(is_new, dtype=np.uint32)

@@ -6,6 +6,7 @@ Never changes the file, and never keeps a column: whoever asks for one again wai
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +15,13 @@ from typing import Self
 
 import numpy as np
 
+from heapscope.oversight import UNWATCHED, Oversight
 from heapscope.snapshot import contents
 from heapscope.snapshot.addresses import AddressIndex
 from heapscope.snapshot.contents import COMPARED_WITH, Column, ContentsError, TypeTable, transform_of
 from heapscope.snapshot.failures import raising_file_errors
 from heapscope.snapshot.joining import resolve_roots
-from heapscope.snapshot.layout import Transform
+from heapscope.snapshot.layout import Encoding, Transform
 from heapscope.snapshot.model import COLUMN_TYPES, NO_CODES, Naming, Root, Snapshot, SnapshotMeta, TypeInfo
 from heapscope.snapshot.reader import Against, Run, SectionReader
 from heapscope.snapshot.transforms import referring_objects
@@ -147,14 +149,18 @@ class SnapshotFile:
             column.setflags(write=False)
             return column
 
-    def load(self) -> Snapshot:
-        """Read all of it into a snapshot, and check that it agrees with itself."""
-        with raising_file_errors(self.path), _pool() as run:
+    def load(self, oversight: Oversight = UNWATCHED) -> Snapshot:
+        """Read all of it into a snapshot, and check that it agrees with itself.
+
+        ``oversight`` is asked before every block, and told the share read. Raises Cancelled.
+        """
+        with raising_file_errors(self.path), _pool(self._watched(oversight)) as run:
             columns: dict[str, Column] = {}
             # What others are compared with comes first.
             for name in sorted(COLUMN_TYPES, key=COMPARED_WITH.__contains__):
+                oversight.check()
                 columns[name] = self._column(name, run, columns)
-            self._check_others(columns)
+            self._check_others(columns, oversight)
             return Snapshot(
                 meta=self.meta,
                 types=self.types,
@@ -166,12 +172,25 @@ class SnapshotFile:
                 **columns,
             )
 
-    def _check_others(self, columns: Mapping[str, Column]) -> None:
+    def _watched(self, oversight: Oversight) -> Callable[[], None]:
+        """Give what is to be called after every block that was read."""
+        found = (self._reader.sections.get(name) for name in COLUMN_TYPES)
+        columns = [section for section in found if section is not None and section.encoding == Encoding.BLOCKS]
+        total = max(1, sum(section.block_count for section in columns))
+        done = itertools.count(1)
+
+        def note() -> None:
+            oversight.check()
+            oversight.report(min(1.0, next(done) / total))
+
+        return note
+
+    def _check_others(self, columns: Mapping[str, Column], oversight: Oversight) -> None:
         """Check what is in the file besides the snapshot: the sums per type, and sections of later versions."""
         for name in self._reader.sections.keys() - _READ:
             self._reader.check(name)
         if self._reader.version > 1:
-            table = contents.sum_by_type(self.types, *(columns[name] for name in _SUMMED))
+            table = contents.sum_by_type(self.types, *(columns[name] for name in _SUMMED), oversight=oversight)
             contents.check_same_sums(self.type_table, table)
 
     def _naming(self) -> Naming:
@@ -225,20 +244,32 @@ def _run_here(function: Callable[[int], None], numbers: range) -> None:
         function(number)
 
 
+def _no_note() -> None:
+    return
+
+
 @contextlib.contextmanager
-def _pool() -> Iterator[Run]:
-    """Give a way to map over blocks with threads: decompression and arithmetic on arrays let other threads run."""
+def _pool(note: Callable[[], None] = _no_note) -> Iterator[Run]:
+    """Give a way to map over blocks with threads: decompression and arithmetic on arrays let other threads run.
+
+    ``note`` is called in the caller's thread for every block that is done; when it raises, no further block is begun.
+    """
     with contextlib.ExitStack() as stack:
         pools: list[ThreadPoolExecutor] = []
 
         def run(function: Callable[[int], None], numbers: range) -> None:
             if len(numbers) < 2:  # small files never start a thread
                 _run_here(function, numbers)
+                note()
                 return
             if not pools:
                 threads = min(THREADS, os.cpu_count() or 1)
                 pools.append(stack.enter_context(ThreadPoolExecutor(threads, thread_name_prefix="heapscope-open")))
-            for _ in pools[0].map(function, numbers):
-                pass
+            try:
+                for _ in pools[0].map(function, numbers):
+                    note()
+            except BaseException:
+                pools[0].shutdown(wait=False, cancel_futures=True)
+                raise
 
         yield run

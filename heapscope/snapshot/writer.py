@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from heapscope.oversight import UNWATCHED, Oversight
 from heapscope.snapshot import blocks, contents, layout
 from heapscope.snapshot.contents import COMPARED_WITH, Column, transform_of
 from heapscope.snapshot.fingerprints import number_contents
@@ -28,8 +29,11 @@ Against = Callable[[int, int], Unsigned | None]
 _ZEROS = bytes(1 << 20)
 
 
-def write_snapshot(snapshot: Snapshot, stream: BinaryIO) -> None:
-    """Write the whole file from its start. Raises OSError, and ValueError if the snapshot is larger than the format allows."""
+def write_snapshot(snapshot: Snapshot, stream: BinaryIO, oversight: Oversight = UNWATCHED) -> None:
+    """Write the whole file from its start.
+
+    Raises OSError, Cancelled, and ValueError if the snapshot is larger than the format allows.
+    """
     names = [
         *(*_record_sections(snapshot), *contents.TYPE_COLUMNS, contents.ROOT_OBJECTS),
         *(*COLUMN_TYPES, contents.PADDING),
@@ -37,9 +41,9 @@ def write_snapshot(snapshot: Snapshot, stream: BinaryIO) -> None:
     stream.seek(layout.table_end(len(names)))
     threads = min(THREADS, os.cpu_count() or 1)
     with ThreadPoolExecutor(threads, thread_name_prefix="heapscope-save") as pool:
-        writer = _Writer(stream, pool)
+        writer = _Writer(stream, pool, _Progress(oversight, _value_count(snapshot)))
         try:
-            _write_sections(snapshot, writer)
+            _write_sections(snapshot, writer, oversight)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -53,12 +57,32 @@ def _record_sections(snapshot: Snapshot) -> tuple[str, ...]:
     return (*contents.RECORD_SECTIONS, contents.NAMING) if has_names else contents.RECORD_SECTIONS
 
 
-def _write_sections(snapshot: Snapshot, writer: _Writer) -> None:
+def _value_count(snapshot: Snapshot) -> int:
+    return sum(int(getattr(snapshot, name).size) for name in COLUMN_TYPES)
+
+
+class _Progress:
+    """Counts values written, and lets whoever watches give up before each block. Used from the writing thread only."""
+
+    def __init__(self, oversight: Oversight, total: int) -> None:
+        self._oversight = oversight
+        self._total = max(1, total)
+        self._done = 0
+
+    def add(self, count: int) -> None:
+        """Note that values were written. Raises Cancelled."""
+        self._oversight.check()
+        self._done += count
+        self._oversight.report(min(1.0, self._done / self._total))
+
+
+def _write_sections(snapshot: Snapshot, writer: _Writer, oversight: Oversight) -> None:
     # Asked for first, needed last: numbering runs on one thread while the other encodes.
-    numbered = writer.pool.submit(_numbered, snapshot)
+    numbered = writer.pool.submit(_numbered, snapshot, Oversight(oversight.is_cancelled))
     for name in _record_sections(snapshot):
         writer.add_records(name, contents.encode_records(snapshot, name))
-    table = contents.sum_by_type(snapshot.types, snapshot.type_index, snapshot.shallow, snapshot.allocated)
+    summed = snapshot.type_index, snapshot.shallow, snapshot.allocated
+    table = contents.sum_by_type(snapshot.types, *summed, oversight=oversight)
     for name, column in zip(contents.TYPE_COLUMNS, table.columns, strict=True):
         writer.add_column(name, column, Transform.PLAIN, _nothing)
     writer.add_column(contents.ROOT_OBJECTS, contents.encode_root_objects(snapshot), Transform.PLAIN, _nothing)
@@ -74,9 +98,10 @@ def _nothing(_start: int, _stop: int) -> None:
     return None
 
 
-def _numbered(snapshot: Snapshot) -> U32Array:
+def _numbered(snapshot: Snapshot, oversight: Oversight) -> U32Array:
     fingerprint = getattr(snapshot, "fingerprint", None)
-    return number_contents(fingerprint if fingerprint is not None else np.zeros(0, dtype=np.uint64))
+    found = fingerprint if fingerprint is not None else np.zeros(0, dtype=np.uint64)
+    return number_contents(found, oversight=oversight)
 
 
 def _counted(numbers: U32Array) -> Against:
@@ -99,8 +124,9 @@ def _against(snapshot: Snapshot, name: str) -> Against:
 class _Writer:
     """Adds sections to a stream, one behind the other. ``pool`` is the caller's."""
 
-    def __init__(self, stream: BinaryIO, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, stream: BinaryIO, pool: ThreadPoolExecutor, progress: _Progress) -> None:
         self._stream = stream
+        self._progress = progress
         self.pool = pool
         self.sections: list[Section] = []
 
@@ -121,6 +147,7 @@ class _Writer:
         for block, stored in self._encoded(column, dtype, transform, against):
             index += layout.encode_block(block)
             self._stream.write(stored)
+            self._progress.add(min(BLOCK_VALUES, column.size))
         self._stream.write(index)
         size = self._stream.tell() - offset
         raw_size = column.size * dtype.itemsize

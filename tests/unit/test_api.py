@@ -6,13 +6,14 @@ import ast
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import heapscope
-from heapscope.errors import SnapshotFileError, UsageError
+from heapscope.errors import Cancelled, SnapshotFileError, UsageError
 from heapscope.service.heap import Heap
 from heapscope.snapshot.file import save_snapshot
 from tests.support.shop import SESSION, Shop
@@ -109,6 +110,27 @@ def test_merged_paths_and_saving(heap: Heap, tmp_path: Path) -> None:
     with pytest.raises(SnapshotFileError):
         heap.save(tmp_path / "again.heapscope")
     assert repr(heap) == f"<Heap of pid 7: {len(heap)} objects, {heap.snapshot.heap_bytes} bytes>"
+
+
+def test_a_heap_can_be_watched_and_given_up(heap: Heap, tmp_path: Path) -> None:
+    """While it is loaded, and in what is asked later."""
+    shares: list[float] = []
+    cancel = threading.Event()
+    path = tmp_path / "shop.heapscope"
+    again = heapscope.open(path, progress=shares.append, cancel=cancel)
+    assert shares[-1] == 1.0
+    assert again.types() == heap.types()
+    cancel.set()
+    for ask in (
+        lambda: again.types(retained=True),
+        lambda: again.paths(SESSION),
+        lambda: again.object_at(0).referrers(),
+        lambda: again.save(tmp_path / "never"),
+        lambda: heapscope.open(path, cancel=cancel),
+    ):
+        with pytest.raises(Cancelled):
+            ask()
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_what_is_not_there_is_an_error_with_a_hint(heap: Heap, tmp_path: Path) -> None:

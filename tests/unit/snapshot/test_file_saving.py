@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from heapscope.errors import SnapshotFileError
+from heapscope.errors import Cancelled, SnapshotFileError
+from heapscope.oversight import Oversight
 from heapscope.snapshot import blocks, file, layout
 from heapscope.snapshot.file import load_snapshot, save_snapshot
 from heapscope.snapshot.model import Snapshot
 from tests.support.heap import Heap
+from tests.support.snapshot_files import large_snapshot
 
 
 def sample() -> Snapshot:
@@ -70,8 +72,8 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path, monkeypat
     path = tmp_path / "x.heapscope"
     write = file.write_snapshot
 
-    def write_and_lose(snapshot: Snapshot, stream: Any) -> None:
-        write(snapshot, stream)
+    def write_and_lose(snapshot: Snapshot, stream: Any, oversight: Oversight) -> None:
+        write(snapshot, stream, oversight)
         path.write_bytes(b"other")
 
     monkeypatch.setattr(file, "write_snapshot", write_and_lose)
@@ -148,3 +150,37 @@ def test_paths_that_cannot_be_read_are_refused_with_a_hint(tmp_path: Path, name:
     with pytest.raises(SnapshotFileError) as caught:
         load_snapshot(tmp_path / name)
     assert caught.value.hint
+
+
+def test_saving_can_be_watched_and_given_up(tmp_path: Path) -> None:
+    """Progress up to the end; given up at any moment, nothing is left."""
+    snapshot = large_snapshot(400_000)
+    shares: list[float] = []
+    path = tmp_path / "watched.heapscope"
+    save_snapshot(snapshot, path, oversight=Oversight(report=shares.append))
+    assert len(shares) > 20
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    for asked_before in (0, 1, 5, 20):
+        answers = iter([False] * asked_before)
+        watcher = Oversight(lambda answers=answers: next(answers, True))
+        with pytest.raises(Cancelled):
+            save_snapshot(snapshot, tmp_path / "given_up.heapscope", oversight=watcher)
+        assert list(tmp_path.iterdir()) == [path]
+
+
+def test_loading_can_be_watched_and_given_up(tmp_path: Path) -> None:
+    """No block is begun after that, and no file stays open."""
+    path = tmp_path / "large.heapscope"
+    save_snapshot(large_snapshot(400_000), path)
+    shares: list[float] = []
+    assert load_snapshot(path, Oversight(report=shares.append)).object_count == 400_000
+    assert len(shares) > 20
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    before = len(os.listdir("/proc/self/fd"))
+    for asked_before in (0, 1, 5, 20):
+        answers = iter([False] * asked_before)
+        with pytest.raises(Cancelled):
+            load_snapshot(path, Oversight(lambda answers=answers: next(answers, True)))
+    assert len(os.listdir("/proc/self/fd")) == before
