@@ -4,11 +4,14 @@
 Prints CPU seconds and the peak of resident memory, each figure from a process of its own. Judges nothing: machines differ,
 so compare figures of one run.
 
-    python scripts/bench_engine.py [--nodes 1000000 3000000 10000000] [--no-igraph] [--format table|json] [FILE ...]
+    python scripts/bench_engine.py [--nodes 1000000 3000000 10000000 30000000] [--no-igraph] [--captured 10000000]
+                                   [--cancel] [--format table|json] [FILE ...]
 
     random     a graph of n nodes and 3 n random references, the worst case for every cache; all sizes 1
     records    a graph shaped like a heap: a table of records with their parts, shared names, parents
+    captured   a process with about so many objects (parsed documents), captured to a file, then as FILE
     FILE       a snapshot, as it was captured
+    cancel     each long call on FILE, given up at several moments: seconds of wall clock and of CPU until it answers, the worst
 
 ``dominators`` alone is the kernel, from references in compressed form to immediate dominators; igraph's figure beside it
 is its ``dominator`` alone, and ``build`` what it needs before. ``engine`` is referrers, roots, dominators and retained
@@ -22,6 +25,7 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -38,6 +42,8 @@ from heapscope.snapshot.model import Snapshot
 from heapscope.units import format_bytes, format_count
 
 SEED = 1
+IGRAPH_MOST = 10_000_000  # it takes 600 bytes per node
+CAPTURE_TIMEOUT_S = 600
 TABLE_TYPES = 3000  # of the graph shaped like a heap: as many as a large application has
 
 Figures = dict[str, float | int | str]
@@ -177,6 +183,16 @@ def measure_snapshot(open_: Callable[[], Snapshot]) -> Figures:
     return figures
 
 
+def capture_to(path: str, object_count: int) -> None:
+    """Start a process with about so many objects, and capture it into a file."""
+    from heapscope.service.capture import CaptureOptions, capture  # noqa: PLC0415
+    from heapscope.snapshot.file import save_snapshot  # noqa: PLC0415
+    from scripts.benching.targets import bench_target  # noqa: PLC0415
+
+    with bench_target(sys.executable, "json", int(object_count * 0.84)) as target:
+        save_snapshot(capture(target.pid, CaptureOptions(timeout_s=CAPTURE_TIMEOUT_S)), path)
+
+
 def measure(job: str, argument: str) -> Figures:
     """Do one measurement, in this process."""
     if job == "random":
@@ -185,6 +201,10 @@ def measure(job: str, argument: str) -> Figures:
         return measure_igraph(int(argument))
     if job == "records":
         return measure_snapshot(lambda: records_snapshot(int(argument)))
+    if job == "cancel":
+        from scripts.benching.cancelling import measure_cancel  # noqa: PLC0415 - its imports are memory
+
+        return measure_cancel(argument)
     from heapscope.snapshot.file import load_snapshot  # noqa: PLC0415
 
     return measure_snapshot(lambda: load_snapshot(argument))
@@ -210,15 +230,26 @@ def line(job: str, argument: str, figures: Figures) -> str:
             texts.append(f"{name} {format_bytes(int(value))}")
         else:
             texts.append(f"{name} {value} s" if isinstance(value, float) else f"{name} {value}")
-    shown = argument if job != "file" else Path(argument).name
+    shown = Path(argument).name
     return f"{job:8} {shown:>10}  " + " · ".join(texts)
+
+
+def show(job: str, argument: str, format_: str) -> None:
+    """Do one measurement and print it."""
+    figures = in_a_child(job, argument)
+    text = json.dumps({"job": job, "argument": argument} | figures) if format_ == "json" else ""
+    print(text or line(job, argument, figures), flush=True)
 
 
 def main() -> int:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", metavar="FILE")
-    parser.add_argument("--nodes", type=int, nargs="*", default=[1_000_000, 3_000_000, 10_000_000])
+    parser.add_argument("--nodes", type=int, nargs="*", default=[1_000_000, 3_000_000, 10_000_000, 30_000_000])
+    parser.add_argument(
+        "--captured", type=int, metavar="OBJECTS", help="capture a process of about so many objects, too"
+    )
+    parser.add_argument("--cancel", action="store_true", help="give up every long call on the snapshots, too")
     parser.add_argument("--no-igraph", action="store_true")
     parser.add_argument("--format", choices=["table", "json"], default="table")
     parser.add_argument("--child", nargs=2, metavar=("JOB", "ARGUMENT"), help=argparse.SUPPRESS)
@@ -226,12 +257,19 @@ def main() -> int:
     if options.child:
         print(json.dumps(measure(*options.child)))
         return 0
-    jobs = ["random", "igraph", "records"] if not options.no_igraph else ["random", "records"]
-    work = [(job, str(count)) for count in options.nodes for job in jobs]
-    for job, argument in [*work, *(("file", name) for name in options.files)]:
-        figures = in_a_child(job, argument)
-        text = json.dumps({"job": job, "argument": argument} | figures) if options.format == "json" else ""
-        print(text or line(job, argument, figures), flush=True)
+    for count in options.nodes:
+        show("random", str(count), options.format)
+        if not options.no_igraph and count <= IGRAPH_MOST:
+            show("igraph", str(count), options.format)
+        show("records", str(count), options.format)
+    with tempfile.TemporaryDirectory(prefix="heapscope-bench-") as folder:
+        files = list(options.files)
+        if options.captured:
+            files.append(str(Path(folder) / "captured.heapscope"))
+            capture_to(files[-1], options.captured)
+        for name in files:
+            for job in ["file", "cancel"] if options.cancel else ["file"]:
+                show(job, name, options.format)
     return 0
 
 
