@@ -110,13 +110,16 @@ class Paths:
         way = self.ways.to(object_index)
         return self._path(way) if way else None
 
-    def alternatives(self, object_index: int, referrers: References, count: int) -> tuple[RootPath, ...]:
+    def alternatives(
+        self, object_index: int, referrers: References, count: int, oversight: Oversight = UNWATCHED
+    ) -> tuple[RootPath, ...]:
         """Find the ``count`` shortest ways to an object, each without a loop, shortest first.
 
         ``referrers`` is the index of the same snapshot. Every way starts at the last root on it. Bounded: gives fewer, but
-        the shortest one, where more than MAX_EFFORT objects would have to be looked at.
+        the shortest one, where more than MAX_EFFORT objects would have to be looked at. Raises Cancelled.
         """
-        found = [self._path(way) for way in itertools.islice(self._ways_by_length(object_index, referrers), count)]
+        ways = self._ways_by_length(object_index, referrers, oversight)
+        found = [self._path(way) for way in itertools.islice(ways, count)]
         shortest = self.to(object_index)
         return tuple(found) if found or shortest is None else (shortest,)[:count]
 
@@ -197,7 +200,7 @@ class Paths:
             self.__dict__["shapes"] = find_shapes(self.ways, self.type_names.of_all(), oversight=oversight)
         return self.shapes
 
-    def _ways_by_length(self, object_index: int, referrers: References) -> Iterator[list[int]]:
+    def _ways_by_length(self, object_index: int, referrers: References, oversight: Oversight) -> Iterator[list[int]]:
         """Best first: what is left of a way is as long as the shortest one from there, so the first to end is shortest."""
         if not self.ways.is_reached(object_index):
             return
@@ -207,6 +210,7 @@ class Paths:
         waiting = [(end.nearest, 0, end)]
         entries = effort = 0
         while waiting and effort < MAX_EFFORT:
+            oversight.check()
             link = heapq.heappop(waiting)[2]
             if int(self.ways.parent[link.object_index]) == NONE:
                 yield list(link)

@@ -47,7 +47,7 @@ def rows_of_object(heap: HeapQueries, address: int, count: int, exclude: Sequenc
     """Find the shortest ways to one object, shortest first. Raises UsageError for an address without an object."""
     wanted = heap.index_of(address)
     without = exclusions_of(heap, exclude)
-    found = heap.paths_without(without).alternatives(wanted, heap.referrers, count)
+    found = heap.paths_without(without).alternatives(wanted, heap.referrers, count, heap.oversight)
     return Found([_row(heap, path) for path in found], 1, int(not found), int(not heap.is_reached(wanted)), 0)
 
 

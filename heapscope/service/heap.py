@@ -65,8 +65,11 @@ class HeapObject(ObjectView):
         )
 
     def root_paths(self, count: int = 5) -> list[RootPath]:
-        """Find the ``count`` shortest ways from roots, shortest first; fewer where there are fewer."""
-        found = self.heap.paths.alternatives(self.index, self.heap.referrers, count)
+        """Find the ``count`` shortest ways from roots, shortest first; fewer where there are fewer.
+
+        O(n + m) the first time, then as much as two million looks at an object. Raises Cancelled.
+        """
+        found = self.heap.paths.alternatives(self.index, self.heap.referrers, count, self.heap.oversight)
         return [RootPath(way.root, tuple(HeapObject(self.heap, one) for one in way.objects)) for way in found]
 
     @property
@@ -147,7 +150,10 @@ class Heap:
         return (HeapObject(self._queries, int(one)) for one in self.indexes_of(type_name))
 
     def paths(self, type_name: str, *, limit: int = 5) -> MergedPaths:
-        """Merge the shortest ways to all instances of a type name, most instances first. Raises UsageError."""
+        """Merge the shortest ways to all instances of a type name, most instances first.
+
+        O(n + m) the first time, then O(instances), and O(n) for each way. Raises UsageError and Cancelled.
+        """
         name = self._queries.find_type(type_name)
         return self._queries.paths.merged_of_type(name, limit=limit, oversight=self._queries.oversight)
 

@@ -40,7 +40,7 @@ def _objects_of(index: HolderIndex, question: PathQuestion) -> U32Array:
 
 
 def _alternatives(index: HolderIndex, paths: Paths, object_index: int, oversight: Oversight) -> PathAnswer:
-    ways = paths.alternatives(object_index, index.referrers(oversight), ALTERNATIVES)
+    ways = paths.alternatives(object_index, index.referrers(oversight), ALTERNATIVES, oversight)
     return PathAnswer(tuple(_of_one(way, index.names) for way in ways), 1, 0 if ways else 1, 0, is_merged=False)
 
 

@@ -95,6 +95,17 @@ def test_a_popular_object_tries_its_nearest_holders_only() -> None:
     assert len(found) == 256
 
 
+def test_the_search_for_alternatives_can_be_given_up() -> None:
+    """At any step of it."""
+    heap = Heap()
+    heap.root(heap.object().refers_to(heap.object()))
+    paths = paths_of(heap)
+    index = referrers(paths.snapshot)
+    assert len(paths.alternatives(1, index, 9)) == 1
+    with pytest.raises(Cancelled):
+        paths.alternatives(1, index, 9, Oversight(lambda: True))
+
+
 def test_a_long_chain_has_at_least_its_shortest_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the search for others is given up."""
     monkeypatch.setattr("heapscope.analysis.paths.MAX_EFFORT", 10)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heapscope.errors import Cancelled, HeapscopeError
@@ -70,6 +70,7 @@ def random_graphs(draw: st.DrawFn) -> Snapshot:
     )
 
 
+@settings(max_examples=1000, deadline=None)
 @given(random_graphs())
 def test_sizes_equal_the_slow_reference(snapshot: Snapshot) -> None:
     """On any graph."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heapscope.errors import HeapscopeError
@@ -16,6 +16,7 @@ from tests.support.heap import Heap
 LISTS = st.lists(st.lists(st.integers(0, 7), max_size=6), min_size=8, max_size=8)
 
 
+@settings(max_examples=1000, deadline=None)
 @given(LISTS)
 def test_reversed_holds_every_reference_the_other_way(lists: list[list[int]]) -> None:
     """Duplicates and loops included, sources ascending."""
@@ -25,6 +26,7 @@ def test_reversed_holds_every_reference_the_other_way(lists: list[list[int]]) ->
     assert turned.counts().sum() == turned.targets.size
 
 
+@settings(max_examples=1000, deadline=None)
 @given(LISTS)
 def test_merged_references_name_each_holder_once(lists: list[list[int]]) -> None:
     """However often it refers to the object."""
