@@ -68,15 +68,20 @@ def attached(peer: Peer, target: BenchTarget, folder: Path, python: str) -> Row 
     environment["DEBUGINFOD_URLS"] = ""  # gdb would look for debug information on the network
     results = [folder / "seen", folder / "memray"]
 
-    def work() -> None:
+    def work() -> int | None:
+        if peer.needs_work:
+            target.begin("work")
         subprocess.run(words, env=environment, timeout=ATTACH_TIMEOUT_S, capture_output=True, check=False)
         end = time.monotonic() + LAST_WORDS_S
         while time.monotonic() < end and not any(result.exists() for result in results):
             time.sleep(0.01)
+        return target.ask("enough", AFTERWARDS_S) if peer.needs_work else None
 
     try:
         row = observed(target, row_of(peer.name, "attached", peer.note), work)
-    except (TargetLost, OSError, subprocess.TimeoutExpired):
+    except subprocess.TimeoutExpired:
+        return f"attaching did not end within {ATTACH_TIMEOUT_S} s"
+    except (TargetLost, OSError):
         return "attaching ended the target" if target.process.poll() is not None else "after attaching the target hung"
     return row if any(result.exists() for result in results) else "attaching did nothing"
 
@@ -93,7 +98,8 @@ def inside(peer: Peer, target: BenchTarget, folder: Path) -> Row:
 def measure_peer(peer: Peer, python: str, objects: int, path: str) -> Row:
     """Measure one tool, from outside if that works."""
     if peer.needs_file and not path:
-        return row_of(peer.name, "not measured", "not on the package index: give --pyheap")
+        why = "not on the package index, where the name is another program's: give --pyheap"
+        return row_of(peer.name, "not measured", why)
     packages = packages_for(python, peer.requirements) if peer.requirements else None
     if peer.requirements and packages is None:
         return row_of(peer.name, "not measured", "not to be had for this interpreter")

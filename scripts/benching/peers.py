@@ -47,6 +47,7 @@ class Peer:
     code: str
     attach: tuple[str, ...] = ()
     needs_file: bool = False
+    needs_work: bool = False  # waits for the target's main thread to do something: the target has it work meanwhile
     note: str = ""
 
     def program(self, folder: Path, path: str) -> str:
@@ -70,6 +71,7 @@ PEERS = (
         ("memray",),
         "",
         ("{python}", "-m", "memray", "attach", "--output", "{folder}/memray", "--duration", "1", "{pid}"),
-        note="sees new allocations only",
+        needs_work=True,
+        note="sees new allocations only, here of one second",
     ),
 )

@@ -57,13 +57,21 @@ class BenchTarget:
         Raises:
             TargetLost: it has ended, or does not answer.
         """
+        self.begin(question)
+        return self._answer(timeout_s)
+
+    def begin(self, question: str) -> None:
+        """Send one line whose answer comes later: ``work`` is answered when the next line has come.
+
+        Raises:
+            TargetLost: it has ended.
+        """
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(question + "\n")
             self.process.stdin.flush()
         except BrokenPipeError as error:
             raise TargetLost("the target has ended") from error
-        return self._answer(timeout_s)
 
     def _answer(self, timeout_s: float) -> object:
         assert self.process.stdout is not None

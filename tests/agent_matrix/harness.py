@@ -176,7 +176,7 @@ def run_agent(
         os.close(a_read)
         os.close(b_write)
         try:
-            _converse(heap, a_write, b_read, options or {"deadline_s": 60})
+            _converse(heap, a_write, b_read, options or {"deadline_s": 110})
             output, errors = process.communicate(timeout=READ_TIMEOUT_S)
         finally:
             process.kill()
