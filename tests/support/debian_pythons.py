@@ -5,6 +5,7 @@ Never touches the machine's own packages: apt runs with a private configuration,
     <cache>/apt/                 lists and archives of the private apt
     <cache>/tools/               patchelf, if the machine has none
     <cache>/3.14-debian/usr/...  the unpacked packages; the interpreter and its libraries point into this folder
+    <cache>/3.14-debian-debug/   the same with the interpreter built --with-pydebug
 
 The mirror is the one that the machine's own apt sources name, or HEAPSCOPE_DEBIAN_MIRROR.
 """
@@ -25,7 +26,7 @@ MIRROR_VARIABLE = "HEAPSCOPE_DEBIAN_MIRROR"
 SUITE = "sid"
 _APT_FOLDER = Path("/etc/apt")
 _DEBIAN_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-_REQUEST = re.compile(r"(3\.\d+)(-newest)?")
+_REQUEST = re.compile(r"(3\.\d+)(-newest|-debug)?")
 _COMMAND_TIMEOUT_S = 600
 
 
@@ -97,12 +98,11 @@ def _apt_options(apt: Path) -> list[str]:
     return [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
 
 
-def _download(minor: str, cache: Path) -> list[Path]:
-    """Download the packages of one interpreter and of all that it needs."""
+def _download(package: str, cache: Path) -> list[Path]:
+    """Download the package of one interpreter and all that it needs."""
     options = _apt_options(cache / "apt")
     _run(["apt-get", *options, "--quiet=2", "update"])
     archives = cache / "apt" / "archives"
-    package = f"python{minor}"
     words = ["apt-get", *options, "--quiet=2", "--yes", "--download-only", "install", package]
     # apt prints only what is not there yet, so the question is asked with an empty archive folder.
     listing = _run([*words, "--print-uris", "-o", f"Dir::Cache::archives={cache / 'apt' / 'no-archives'}"])
@@ -128,12 +128,12 @@ def _patchelf(cache: Path) -> Path:
     return tool
 
 
-def _relocate(root: Path, final: Path, minor: str, patchelf: Path) -> None:
+def _relocate(root: Path, final: Path, name: str, patchelf: Path) -> None:
     """Make the interpreter in `root` find its loader and libraries in `final`, where the folder is going to be."""
-    binary = root / "usr" / "bin" / f"python{minor}"
+    binary = root / "usr" / "bin" / name
     loader = next(iter(sorted(root.glob("usr/lib*/ld-linux*")) or sorted(root.glob("lib*/ld-linux*"))), None)
     if loader is None or not binary.exists():
-        message = f"python{minor}: the packages hold no loader or no interpreter"
+        message = f"{name}: the packages hold no loader or no interpreter"
         raise GetError(message)
     libraries = [f"$ORIGIN/../../{folder.relative_to(root)}" for folder in sorted(root.glob("usr/lib/*-linux-gnu"))]
     libraries += [f"$ORIGIN/../../{folder.relative_to(root)}" for folder in sorted(root.glob("lib/*-linux-gnu"))]
@@ -143,7 +143,7 @@ def _relocate(root: Path, final: Path, minor: str, patchelf: Path) -> None:
 
 
 def get_python(request: str) -> Python:
-    """Make one feature release available, such as ``3.14`` or ``3.13-newest``; nothing happens if it is there already.
+    """Make one feature release available: ``3.14``, ``3.13-newest``, ``3.14-debug``; nothing happens if it is there already.
 
     Raises:
         GetError: the request is malformed, or downloading, unpacking or running failed.
@@ -151,20 +151,23 @@ def get_python(request: str) -> Python:
     """
     match = _REQUEST.fullmatch(request)
     if not match:
-        message = f"{request}: not a version; write 3.14 or 3.13-newest"
+        message = f"{request}: not a version; write 3.14, 3.13-newest or 3.14-debug"
         raise GetError(message)
-    minor = match[1]
+    minor, is_debug = match[1], match[2] == "-debug"
+    package, name = (f"python{minor}-dbg", f"python{minor}d") if is_debug else (f"python{minor}", f"python{minor}")
     cache = cache_folder()
-    final = cache / f"{minor}-debian"
-    binary = final / "usr" / "bin" / f"python{minor}"
+    final = cache / f"{minor}-debian{'-debug' if is_debug else ''}"
+    binary = final / "usr" / "bin" / name
     if binary.exists() and (found := probe(binary, "cache")) is not None:
         return found
-    partial = cache / f".{minor}-debian.partial"
+    partial = cache / f".{final.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    for package in _download(minor, cache):
-        _run(["dpkg-deb", "-x", str(package), str(partial)])
-    _relocate(partial, final, minor, _patchelf(cache))
+    for archive in _download(package, cache):
+        _run(["dpkg-deb", "-x", str(archive), str(partial)])
+    if is_debug:
+        (partial / "usr" / "bin" / f"python{minor}").unlink()  # not wanted here, and its libraries are not relocated
+    _relocate(partial, final, name, _patchelf(cache))
     shutil.rmtree(final, ignore_errors=True)
     partial.rename(final)
     python = probe(binary, "cache")
