@@ -1,6 +1,6 @@
-"""Make the environment in which the tests run third-party servers, and print its interpreter.
+"""Make the environment in which the tests run third-party servers and programs with pandas, and print its interpreter.
 
-Never touches the environment of heapscope itself: servers get a folder of their own under the user's cache.
+Never touches the environment of heapscope itself: they get a folder of their own under the user's cache.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def main() -> int:
     python = folder / "bin" / "python"
     done = folder / "complete"
     if not done.exists():
-        print("making the environment of the third-party servers (once)", file=sys.stderr)
+        print("making the environment of the third-party servers and pandas (once)", file=sys.stderr)
         venv.create(folder, clear=True, with_pip=True)
         words = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(LOCK)]
         if subprocess.run(words, stdout=sys.stderr, check=False).returncode != 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from tests.support.native_differences import compare
 from tests.support.native_view import View, view_of
 from tests.support.pythons import Python, found_pythons, probe
 from tests.support.targets import Situation, Target, running
+from tests.support.third_party import third_party_python
 
 pytestmark = pytest.mark.integration
 
@@ -82,27 +82,28 @@ def test_the_demo_service_is_recorded_alike(gil_python: Python) -> None:
     assert "service.LineItem" in {kind.name for kind in native.snapshot.types}
 
 
-def python_with_numpy() -> Python:
-    """Return the interpreter of this environment, which has numpy, by its path in the environment."""
-    found = probe(Path(sys.executable))
+def python_at(path: Path) -> Python:
+    """Return an interpreter by its path in its virtual environment, whose packages it then has."""
+    found = probe(path)
     assert found is not None
-    return replace(found, path=Path(sys.executable))
+    return replace(found, path=path)
 
 
 def test_arrays_are_recorded_alike() -> None:
     """Arrays of objects in every layout, views, and what they keep alive."""
-    with running(python_with_numpy(), Situation("arrays", "native_arrays.py")) as target:
+    with running(python_at(Path(sys.executable)), Situation("arrays", "native_arrays.py")) as target:
         native = assert_same(target)
     held = [kind.address for kind in native.snapshot.types if kind.name.endswith(".Held")]
     assert sum(each.count for each in native.snapshot.instances if each.type_address in held) == 24 + 2
 
 
+@pytest.mark.thirdparty
 def test_tables_are_recorded_alike() -> None:
-    """Tables of pandas."""
-    if importlib.util.find_spec("pandas") is None:
-        pytest.skip("pandas is not installed")
-    with running(python_with_numpy(), Situation("tables", "native_arrays.py", ("pandas",))) as target:
-        assert_same(target)
+    """Tables of pandas, in the environment that third-party servers have."""
+    python = python_at(Path(third_party_python()))
+    with running(python, Situation("tables", "native_arrays.py", ("pandas",))) as target:
+        native = assert_same(target)
+    assert any(kind.name.endswith(".DataFrame") for kind in native.snapshot.types)
 
 
 @contextmanager

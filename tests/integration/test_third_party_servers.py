@@ -19,6 +19,7 @@ from tests.support.counting import count_of
 from tests.support.invariants import record_process, settled_process_differences
 from tests.support.load import LoadResult, free_port, load_on, wait_for_server
 from tests.support.targets import TAG_VARIABLE, children_of, clean_environment, processes_tagged
+from tests.support.third_party import third_party_python
 
 pytestmark = pytest.mark.thirdparty
 
@@ -76,14 +77,6 @@ class Serving:
         return sorted({self.process.pid, *self.pids})
 
 
-def servers_python() -> str:
-    """Return the interpreter that has the servers, made by scripts/server_environment.py."""
-    path = os.environ.get("HEAPSCOPE_SERVERS_PYTHON", "")
-    if not path:
-        pytest.skip("HEAPSCOPE_SERVERS_PYTHON is not set: scripts/test --matrix sets it")
-    return path
-
-
 @contextlib.contextmanager
 def serving(server: Server, log: Path) -> Iterator[Serving]:
     """Start the server and yield it when it answers; nothing of it is left afterwards."""
@@ -91,7 +84,7 @@ def serving(server: Server, log: Path) -> Iterator[Serving]:
     environment = {**clean_environment(), "PYTHONPATH": str(FOLDER), TAG_VARIABLE: tag}
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [servers_python(), *server.words(port)],
+            [third_party_python(), *server.words(port)],
             cwd=FOLDER,
             env=environment,
             stdin=subprocess.DEVNULL,
