@@ -1,6 +1,11 @@
-"""A target that may not be cloned: ``seccomp ERRNO`` (clone answers that number, or ends it: ``kill``), or ``nproc UID SPARE`` (a user at its limit)."""
+"""A target that may not be cloned.
+
+Arguments: ``seccomp ERRNO`` (clone answers that number, or ends it: ``kill``), ``nproc UID SPARE`` (a user at its limit), or
+``promised BYTES`` (so much memory that it may write and never does: what a kernel that does not overcommit would promise again).
+"""
 
 import ctypes
+import mmap
 import os
 import resource
 import struct
@@ -39,6 +44,8 @@ thread = threading.Thread(target=probe.Requests().serve_for_ever, name="probe", 
 thread.start()
 if sys.argv[1] == "seccomp":
     deny_clone(sys.argv[2])
+elif sys.argv[1] == "promised":
+    KEPT = mmap.mmap(-1, int(sys.argv[2]), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 else:
     become(int(sys.argv[2]), int(sys.argv[3]))
 probe.ready()
