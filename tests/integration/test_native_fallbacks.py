@@ -204,7 +204,7 @@ def test_a_clone_ended_in_the_middle_is_followed_by_another(large: Target, numbe
 def test_a_clone_that_hangs_is_followed_by_another(large: Target) -> None:
     """Stopped, it says nothing; it is ended all the same."""
     middle = InTheMiddle(large, lambda clone: os.kill(clone, signal.SIGSTOP))
-    snapshot = capture_by(large, progress=middle, silence_s=1.5)
+    snapshot = capture_by(large, progress=middle, silence_s=4.0)
     assert_taken_over(large, snapshot, "sent nothing")
     assert not Path(f"/proc/{middle.done}").exists()
 
