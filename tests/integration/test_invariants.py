@@ -26,6 +26,7 @@ HARMS = {
     "executable": "new mappings",
     "warnings": "warnings",
     "answer": "answer",
+    "nice": "priorities",
 }
 
 

@@ -42,6 +42,8 @@ class Vitals:
     stderr: str = ""
     relatives: tuple[int, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
+    priorities: frozenset[tuple[str, str]] = frozenset()
+    """Nice values and scheduling policies of the threads: the clone's are the lowest."""
 
 
 def _read(path: str) -> str:
@@ -89,6 +91,15 @@ def _threads(pid: int) -> list[str]:
     return []
 
 
+def _priorities(pid: int, threads: list[str]) -> frozenset[tuple[str, str]]:
+    found = set()
+    for thread in threads:
+        words = _read(f"/proc/{pid}/task/{thread}/stat").rpartition(")")[2].split()
+        if words:
+            found.add((words[16], words[38]))  # fields 19 and 41 of proc(5); the first two are before the bracket
+    return frozenset(found)
+
+
 def record_process(pid: int) -> Vitals:
     """Read what the kernel says about any process."""
     children = children_of(pid)
@@ -107,6 +118,7 @@ def record_process(pid: int) -> Vitals:
         scores={name: _read(f"/proc/{pid}/{name}").strip() for name in ("oom_score_adj", "coredump_filter")},
         rss_bytes=_kilobytes(status, "RssAnon") + _kilobytes(status, "RssShmem"),
         file_bytes=_kilobytes(status, "RssFile"),
+        priorities=_priorities(pid, threads),
     )
 
 
@@ -136,6 +148,8 @@ def _differences_of_kernel_view(before: Vitals, after: Vitals) -> Iterator[str]:
     for name in ("threads", "thread_signal_masks", "descriptors", "status", "scores"):
         if getattr(before, name) != getattr(after, name):
             yield f"{name}: {getattr(before, name)} -> {getattr(after, name)}"
+    if after.priorities - before.priorities:
+        yield f"priorities: {sorted(before.priorities)} -> {sorted(after.priorities)}"
     if after.mappings - before.mappings:
         yield f"new mappings: {sorted(after.mappings - before.mappings)}"
     if before.stderr != after.stderr:

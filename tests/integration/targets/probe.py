@@ -115,6 +115,7 @@ HARMS = {
     "executable": lambda: KEEP.append(mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC)),
     "warnings": lambda: warnings.simplefilter("ignore", ResourceWarning),
     "answer": lambda: setattr(MARKERS[5], "number", 0),
+    "nice": lambda: os.nice(1),
 }
 
 
