@@ -66,6 +66,17 @@ def open_image(path: str) -> NativeImage:
     return NativeImage(data, layout, found[_ENTRY].value, tuple(names.rstrip(b"\0").decode("ascii").split()))
 
 
+def keep_alive(server: CloneServer, seconds: int) -> None:
+    """Have the clone live for so many seconds from now, instead of the few that it has for getting its orders.
+
+    On a busy machine the host needs longer than those for reading what goes into the orders.
+
+    Raises:
+        CaptureInconsistent: the clone does not answer.
+    """
+    server.system_call(current_arch().SYS_ALARM, seconds)
+
+
 def load_image(pid: int, server: CloneServer, image: NativeImage) -> int:
     """Lay the image into a serving clone; return the address of its entry.
 

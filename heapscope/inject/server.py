@@ -16,7 +16,7 @@ from heapscope.errors import CaptureInconsistent
 
 COMMAND_SIZE = 64
 _REPLY_SIZE = 8
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 30.0  # the clone has the lowest priority
 _MAX_ERRNO = 4095
 
 
@@ -39,14 +39,17 @@ class CloneServer:
     def _send(self, command: Command, *words: int) -> None:
         values = [command, *words]
         values += [0] * (COMMAND_SIZE // 8 - len(values))
-        os.write(self._command_fd, struct.pack("<8Q", *(value & (2**64 - 1) for value in values)))
+        try:
+            os.write(self._command_fd, struct.pack("<8Q", *(value & (2**64 - 1) for value in values)))
+        except BrokenPipeError as error:
+            raise CaptureInconsistent("the clone has ended", hint="try again") from error
 
     def system_call(self, number: int, *arguments: int) -> int:
         """Have the clone make a system call; return its result.
 
         Raises:
             OSError: the call failed.
-            CaptureInconsistent: the clone does not answer.
+            CaptureInconsistent: the clone does not answer, or has ended.
         """
         self._send(Command.SYSTEM_CALL, number, *arguments)
         poll = select.poll()
@@ -60,9 +63,17 @@ class CloneServer:
         return result
 
     def start(self, address: int) -> None:
-        """Have the clone call a function that does not return."""
+        """Have the clone call a function that does not return.
+
+        Raises:
+            CaptureInconsistent: the clone has ended.
+        """
         self._send(Command.CALL, address)
 
     def run_python(self) -> None:
-        """Have the clone run the bootstrap."""
+        """Have the clone run the bootstrap.
+
+        Raises:
+            CaptureInconsistent: the clone has ended.
+        """
         self._send(Command.RUN_PYTHON)

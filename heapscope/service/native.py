@@ -9,7 +9,7 @@ from collections.abc import Container, Sequence
 from typing import Protocol
 
 from heapscope.errors import CaptureInconsistent
-from heapscope.inject.native import default_image_path, encode_options, load_image, open_image
+from heapscope.inject.native import default_image_path, encode_options, keep_alive, load_image, open_image
 from heapscope.inject.server import CloneServer
 from heapscope.service.collectors import Orders
 from heapscope.service.frames import read_frames
@@ -64,9 +64,12 @@ def native_orders(target: TargetInfo, clone: ClonePipes, deadline_s: float) -> O
 
     Raises:
         NativeUnavailable: it cannot be laid in, or the interpreter hides a symbol.
+        CaptureInconsistent: the clone does not answer, or has ended.
     """
     try:
         image = open_image(default_image_path())
+        server = CloneServer(clone.command_fd, clone.result_fd)
+        keep_alive(server, max(1, int(deadline_s)) + ALARM_MARGIN_S)
         mappings = parse_maps(clone.clone_pid)
         found = find_symbols(clone.clone_pid, mappings, (RUNTIME, *TYPE_NAMES, *image.symbols), is_enough=_has_runtime)
         if RUNTIME not in found:
@@ -82,7 +85,6 @@ def native_orders(target: TargetInfo, clone: ClonePipes, deadline_s: float) -> O
         pymalloc = read_pymalloc(clone.clone_pid, runtime, feature, mappings)
         addresses = [found[name].value if name in found else 0 for name in image.symbols]
         options = _options(version, deadline_s, runtime, addresses, mappings, frames.seeds)
-        server = CloneServer(clone.command_fd, clone.result_fd)
         server.start(load_image(clone.clone_pid, server, image))
     except (OSError, ElfError, ValueError) as error:
         raise NativeUnavailable(f"the compiled walker cannot be used: {error}") from error

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from heapscope.errors import BudgetExceeded, Cancelled, CaptureInconsistent
+from heapscope.inject import client
 from heapscope.inject.native import default_image_path, encode_options
 from heapscope.service import native
 from heapscope.service.capture import CaptureOptions, CaptureProgress, capture
@@ -227,6 +228,20 @@ def test_the_walkers_own_deadline_ends_it(large: Target, monkeypatch: pytest.Mon
     monkeypatch.setattr(native, "encode_options", encode)
     with pytest.raises(CaptureInconsistent, match="gave up: deadline"):
         capture_by(large, "native")
+
+
+@pytest.mark.slow
+def test_a_clone_waits_for_a_host_that_is_slow(small: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine, reading what goes into the orders takes longer than a clone without orders may live."""
+
+    def read_slowly(*words: Any) -> Any:
+        time.sleep(2.5)
+        return read_frames(*words)
+
+    read_frames = native.read_frames
+    monkeypatch.setattr(client, "_ALARM_S", 1)
+    monkeypatch.setattr(native, "read_frames", read_slowly)
+    assert capture_by(small, "native").meta.collector == NATIVE_NAME
 
 
 def test_a_cancel_in_the_middle_ends_the_clone(large: Target) -> None:

@@ -16,6 +16,7 @@ __all__ = ["AUDIT_ARCH", "CALLS_IN_TARGET", "Registers", "Stub", "build_stub"]
 ELF_MACHINE = 62
 SYS_READ = 0
 SYS_MMAP = 9
+SYS_ALARM = 37
 SYS_MUNMAP = 11
 SYS_WAIT4 = 61
 

@@ -38,10 +38,9 @@ def pair() -> Iterator[tuple[CloneServer, Clone]]:
     result_fd, results = os.pipe()
     clone = Clone(commands, results)
     yield CloneServer(command_fd, result_fd), clone
-    for descriptor in (commands, command_fd, result_fd):
-        os.close(descriptor)
-    if clone.results >= 0:
-        os.close(clone.results)
+    for descriptor in (clone.commands, command_fd, result_fd, clone.results):
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def test_a_system_call_is_asked_for_and_its_result_returned(pair: tuple[CloneServer, Clone]) -> None:
@@ -76,6 +75,16 @@ def test_a_clone_that_ended_does_not_answer(pair: tuple[CloneServer, Clone]) -> 
     clone.results = -1
     with pytest.raises(CaptureInconsistent, match="does not answer"):
         asked.system_call(9)
+
+
+def test_a_clone_that_ended_takes_no_command(pair: tuple[CloneServer, Clone]) -> None:
+    """Nobody reads any more: said in words, not as a broken pipe."""
+    asked, clone = pair
+    os.close(clone.commands)
+    clone.commands = -1
+    for ask in (lambda: asked.system_call(9), lambda: asked.start(16), asked.run_python):
+        with pytest.raises(CaptureInconsistent, match="the clone has ended"):
+            ask()
 
 
 def test_a_clone_that_hangs_does_not_answer(pair: tuple[CloneServer, Clone], monkeypatch: pytest.MonkeyPatch) -> None:
