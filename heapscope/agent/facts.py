@@ -31,13 +31,13 @@ MAX_OWN_NAMES = 1024
 MAX_MRO = 1024
 
 
-def plain_text(value):
+def plain_text(value, limit=MAX_NAME):
     """Return a str of exact type and bounded length; "" for anything else."""
     if type(value) is not str:
         if not str.__flags__ & flags_of(type(value)) & (1 << 28):
             return ""
         value = str.__str__(value)
-    return value[:MAX_NAME]
+    return value[:limit]
 
 
 def bases_of(kind):

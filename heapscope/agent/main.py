@@ -167,6 +167,8 @@ def capture(sys, posix, gc, early, unfrozen, own_frames, namespace, stream):
     walker = Walker(tools, stream, memory, plans, TypeDescriber(gc.get_referents, layout), roots, young, middle)
     walker.run(early, excluded)
     send_facts(stream, walker, roots)
+    if walker.codes.left_out:
+        warnings.append("there is too much code: where some of it was written is unknown")
     end = {"objects": stream.objects, "references": stream.references, "types": walker.type_count}
     end.update({"roots": len(roots.records), "warnings": warnings, "coverage": None})
     stream.send_value(Kind.END, end)

@@ -94,7 +94,7 @@ class PlanMaker:
     def __init__(self, sys, referents, layout, executing):
         self._layout = layout
         self._referents = referents
-        minor = layout.minor
+        minor = self.minor = layout.minor
         modules = sys.modules
         self._lengths = [list, tuple, dict, set, frozenset, str, bytes, bytearray]
         deque = self._loaded_type(modules, "_collections", "deque") or self._loaded_type(

@@ -8,6 +8,7 @@ runs per object only for instances. Time O(n + m); about 100 bytes per object fo
 """
 
 from heapscope.agent import facts
+from heapscope.agent.codes import CODE, CodePlaces
 from heapscope.agent.layout import FREE_THREADED
 from heapscope.agent.plans import RANK_DICTS, RANK_TYPES
 from heapscope.agent.sizes import RowSizes
@@ -16,9 +17,7 @@ from heapscope.wire.protocol import NO_LENGTH, OBJECTS_PER_FRAME, Flag, Kind
 
 GROUPING_STEP = 1 << 16
 IMMORTAL = 1 << 30
-DEFERRED = (
-    1 << 63
-) - 1 >> 3  # _Py_REF_DEFERRED: what a free-threaded build adds to the counts of functions, types, code
+DEFERRED = (1 << 63) - 1 >> 3  # _Py_REF_DEFERRED: without a GIL added to the counts of functions, types, code
 TYPES_PER_FRAME = 128
 _NO_LENGTH = PACKED[NO_LENGTH]
 _FUNCTION = type(lambda: None)
@@ -69,6 +68,7 @@ class Walker:
         self._seen = set()
         self._pending = []
         self._types = []
+        self.codes = CodePlaces(stream, plans.minor)
         self.type_count = 0
         self._sizes = RowSizes(tools, roots.executing, young, middle)
         self._unfrozen = tools.unfrozen
@@ -102,6 +102,7 @@ class Walker:
             del part
             self._process(groups)
         self._send_types(1)
+        self.codes.flush()
         self._stream.flush()
 
     def readers(self):
@@ -171,6 +172,8 @@ class Walker:
         own = self._own_refcount
         if plan.rank == RANK_TYPES:
             self._take_types(objects)
+        elif plan.address == CODE:
+            self.codes.take(objects)
         raw = None if plan.fixed_size is not None else list(map(plan.sizeof, objects))
         flags, requested, allocated = self._sizes.columns(plan, objects, raw)
         if plan.length is None:

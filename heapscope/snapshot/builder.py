@@ -18,6 +18,7 @@ import numpy as np
 from heapscope.errors import CaptureInconsistent
 from heapscope.snapshot import records
 from heapscope.snapshot.addresses import AddressIndex, DuplicateAddress
+from heapscope.snapshot.codes import CodesBuilder
 from heapscope.snapshot.columns import GrowableColumn, RowColumns
 from heapscope.snapshot.joining import resolve_roots, with_subclass_counts
 from heapscope.snapshot.model import (
@@ -65,6 +66,7 @@ class SnapshotBuilder:
         self._roots: list[records.RootRecord] = []
         self._host_roots: list[records.RootRecord] = []
         self._naming = NamingBuilder()
+        self._codes = CodesBuilder()
         self._warnings: list[str] = []
         self._references_due = 0  # of the one object whose references did not fit into its OBJECTS frame
         self._is_built = False
@@ -93,6 +95,8 @@ class SnapshotBuilder:
                 self._feed_references(payload)
             elif kind == Kind.NAMES:
                 self._naming.feed_names(bytes(payload))
+            elif kind == Kind.CODES:
+                self._codes.feed(bytes(payload))
             else:
                 self._feed_value(kind, decode_value(bytes(payload)))
         except (records.RecordError, ValueFormatError, PackedError) as error:
@@ -210,6 +214,7 @@ class SnapshotBuilder:
         try:
             index = AddressIndex(address)
             offsets, targets, dangling = index.resolve(rows.references, rows.reference_count.take())
+            codes = self._codes.build(index)
         except (DuplicateAddress, ValueError) as error:
             raise _inconsistent(str(error)) from error
         roots = resolve_roots([*self._roots, *self._host_roots], index)
@@ -232,6 +237,7 @@ class SnapshotBuilder:
             reference_targets=targets,
             dangling_reference_count=dangling,
             naming=naming,
+            codes=codes,
             meta=dataclasses.replace(meta, warnings=self._all_warnings(meta, dangling)),  # the last: lengths may warn
         )
 

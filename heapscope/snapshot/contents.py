@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -16,11 +16,13 @@ import numpy.typing as npt
 
 from heapscope.oversight import UNWATCHED, Oversight
 from heapscope.snapshot import records
+from heapscope.snapshot.codes import codes_record, parse_codes
 from heapscope.snapshot.layout import Transform
 from heapscope.snapshot.model import (
     COLUMN_TYPES,
     MAX_OBJECTS,
     NO_OBJECT,
+    CodeTable,
     InstanceFacts,
     Naming,
     Root,
@@ -37,6 +39,8 @@ Result = TypeVar("Result")
 
 RECORD_SECTIONS = ("meta", "types", "instances", "roots")
 NAMING = "naming"  # optional: files from before it, and of collectors that know no names, do not have it
+CODES = "codes"  # optional as well, with its columns
+CODE_COLUMNS = ("code_object", "code_line", "code_file")  # u32 per code object whose place is known
 TYPE_COLUMNS = ("type_count", "type_shallow", "type_allocated")  # u64 per type: what opening to a table of types needs
 ROOT_OBJECTS = "root_objects"  # u32 per root: its object, or NO_ROOT_OBJECT
 NO_ROOT_OBJECT = 0xFFFFFFFF
@@ -49,6 +53,7 @@ _TRANSFORMS: Mapping[str, Transform] = {
     "fingerprint": Transform.FIRST_SEEN,
     "reference_offsets": Transform.STEPS,
     "reference_targets": Transform.NEAR,
+    "code_object": Transform.STEPS,
 }
 COMPARED_WITH: Mapping[str, str] = {"allocated": "shallow", "reference_targets": "reference_offsets"}
 
@@ -104,7 +109,7 @@ def transform_of(column: str) -> Transform:
 
 
 def encode_records(snapshot: Snapshot, name: str) -> bytes:
-    """Give the JSON of one of the RECORD_SECTIONS, or of NAMING."""
+    """Give the JSON of one of the RECORD_SECTIONS, of NAMING, or of CODES."""
     if name == "meta":
         value: Any = {
             **records.meta_record(snapshot.meta),
@@ -116,6 +121,8 @@ def encode_records(snapshot: Snapshot, name: str) -> bytes:
         value = [records.instances_record(facts) for facts in snapshot.instances]
     elif name == NAMING:
         value = naming_record(snapshot.naming)
+    elif name == CODES:
+        value = codes_record(snapshot.codes)
     else:
         value = [records.root_record(root) for root in snapshot.roots]
     # ASCII only: names from a target may hold lone surrogates, which no encoding of text takes.
@@ -195,6 +202,12 @@ def decode_naming(raw: bytes, object_count: int) -> Naming:
         return parse_naming(_json(NAMING, raw), object_count)
     except records.RecordError as error:
         raise ContentsError(f"a record is wrong: {error}") from error
+
+
+def decode_codes(raw: bytes, columns: Sequence[U32Array], object_count: int) -> CodeTable:
+    """Read the section codes; ``columns`` are the CODE_COLUMNS. Raises ContentsError."""
+    objects, lines, files = columns
+    return _parsed(CODES, lambda: parse_codes(_json(CODES, raw), (objects, lines, files), object_count))
 
 
 def _json(name: str, raw: bytes) -> records.Value:

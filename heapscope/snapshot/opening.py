@@ -22,14 +22,17 @@ from heapscope.snapshot.contents import COMPARED_WITH, Column, ContentsError, Ty
 from heapscope.snapshot.failures import raising_file_errors
 from heapscope.snapshot.joining import resolve_roots
 from heapscope.snapshot.layout import Encoding, Transform
-from heapscope.snapshot.model import COLUMN_TYPES, NO_CODES, Naming, Root, Snapshot, SnapshotMeta, TypeInfo
+from heapscope.snapshot.model import COLUMN_TYPES, NO_CODES, CodeTable, Naming, Root, Snapshot, SnapshotMeta, TypeInfo
 from heapscope.snapshot.reader import Against, Run, SectionReader
 from heapscope.snapshot.transforms import referring_objects
 
 THREADS = 2
 _SUMMED = ("type_index", "shallow", "allocated")
 _READ = frozenset(
-    {*contents.RECORD_SECTIONS, contents.NAMING, *contents.TYPE_COLUMNS, contents.ROOT_OBJECTS, *COLUMN_TYPES}
+    {
+        *(*contents.RECORD_SECTIONS, contents.NAMING, contents.CODES, *contents.CODE_COLUMNS),
+        *(*contents.TYPE_COLUMNS, contents.ROOT_OBJECTS, *COLUMN_TYPES),
+    }
 )
 _U64 = np.dtype("<u8")
 _U32 = np.dtype("<u4")
@@ -168,7 +171,7 @@ class SnapshotFile:
                 roots=self._roots(columns["address"]),
                 dangling_reference_count=self.dangling_reference_count,
                 naming=self._naming(),
-                codes=NO_CODES,
+                codes=self._codes(),
                 **columns,
             )
 
@@ -197,6 +200,15 @@ class SnapshotFile:
         if contents.NAMING not in self._reader.sections:
             return Naming()
         return contents.decode_naming(self._records(contents.NAMING), self._object_count)
+
+    def _codes(self) -> CodeTable:
+        if not {contents.CODES, *contents.CODE_COLUMNS} & self._reader.sections.keys():
+            return NO_CODES
+        columns = [
+            self._reader.read_column(name, _U32, transform_of(name), _nothing, _run_here)
+            for name in contents.CODE_COLUMNS
+        ]
+        return contents.decode_codes(self._records(contents.CODES), columns, self._object_count)
 
     def _records(self, name: str) -> bytes:
         return self._reader.read_bytes(name, contents.MAX_RECORDS_SIZE)

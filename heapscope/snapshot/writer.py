@@ -16,6 +16,7 @@ import numpy as np
 
 from heapscope.oversight import UNWATCHED, Oversight
 from heapscope.snapshot import blocks, contents, layout
+from heapscope.snapshot.codes import code_columns
 from heapscope.snapshot.contents import COMPARED_WITH, Column, transform_of
 from heapscope.snapshot.fingerprints import number_contents
 from heapscope.snapshot.layout import BLOCK_VALUES, Block, Encoding, Section, Transform
@@ -36,7 +37,7 @@ def write_snapshot(snapshot: Snapshot, stream: BinaryIO, oversight: Oversight = 
     """
     names = [
         *(*_record_sections(snapshot), *contents.TYPE_COLUMNS, contents.ROOT_OBJECTS),
-        *(*COLUMN_TYPES, contents.PADDING),
+        *(*(name for name, _ in _code_sections(snapshot)), *COLUMN_TYPES, contents.PADDING),
     ]
     stream.seek(layout.table_end(len(names)))
     threads = min(THREADS, os.cpu_count() or 1)
@@ -53,8 +54,16 @@ def write_snapshot(snapshot: Snapshot, stream: BinaryIO, oversight: Oversight = 
 
 
 def _record_sections(snapshot: Snapshot) -> tuple[str, ...]:
-    has_names = snapshot.naming.names or snapshot.naming.shapes
-    return (*contents.RECORD_SECTIONS, contents.NAMING) if has_names else contents.RECORD_SECTIONS
+    names: tuple[str, ...] = contents.RECORD_SECTIONS
+    if snapshot.naming.names or snapshot.naming.shapes:
+        names = (*names, contents.NAMING)
+    return (*names, contents.CODES) if snapshot.codes.names else names
+
+
+def _code_sections(snapshot: Snapshot) -> tuple[tuple[str, U32Array], ...]:
+    if not snapshot.codes.names:
+        return ()
+    return tuple(zip(contents.CODE_COLUMNS, code_columns(snapshot.codes), strict=True))
 
 
 def _value_count(snapshot: Snapshot) -> int:
@@ -86,6 +95,8 @@ def _write_sections(snapshot: Snapshot, writer: _Writer, oversight: Oversight) -
     for name, column in zip(contents.TYPE_COLUMNS, table.columns, strict=True):
         writer.add_column(name, column, Transform.PLAIN, _nothing)
     writer.add_column(contents.ROOT_OBJECTS, contents.encode_root_objects(snapshot), Transform.PLAIN, _nothing)
+    for name, numbers in _code_sections(snapshot):
+        writer.add_column(name, numbers, transform_of(name), _nothing)
     for name in sorted(COLUMN_TYPES, key="fingerprint".__eq__):
         if transform_of(name) == Transform.FIRST_SEEN:
             numbers = numbered.result()

@@ -24,6 +24,7 @@ KNOWN_KINDS = frozenset(
         Kind.PACKED,
         Kind.SHAPES,
         Kind.NAMES,
+        Kind.CODES,
     )
 )
 LAST_KINDS = frozenset((Kind.END, Kind.ERROR))

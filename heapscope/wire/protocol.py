@@ -40,6 +40,14 @@ chunk of the same row, in this frame or at the start of the next PACKED frame. A
 LEB128: seven bits a byte, lowest first, at most ten bytes. Type numbers live as long as the stream. The checksum starts
 at 0 and takes the items as little-endian u64 words, the last one filled up with zeros:
 ``sum = (rotate_left(sum, 5) ^ word) * 0x9E3779B97F4A7C15 mod 2**64``.
+
+CODES payloads say where each code object was written, one item behind the other:
+
+    u64 address | u32 first line | u32 file number | u16 length | name (UTF-8)
+    u16 length | path (UTF-8)     only where the file number is the number of files known so far
+
+The name is co_qualname, before 3.11 co_name. File numbers live as long as the stream. Both texts are cut between characters
+to MAX_NAME and MAX_PATH bytes; a lone surrogate is its backslash escape. A line that is not positive is 0.
 """
 
 PROTOCOL_VERSION = 2
@@ -66,6 +74,7 @@ class Kind:
         11  # [[address of an instance, [names]], ...]: what its first references are; so for all with its fingerprint
     )
     NAMES = 12  # u64 address | u8 length | ASCII text, repeated: interned strings that are names
+    CODES = 13  # where code objects were written, see above
 
 
 class Packed:
@@ -182,5 +191,8 @@ INSTANCE_KEYS = (
 )
 
 MAX_NAME = 512
+MAX_PATH = 4096
+MAX_CODES = 1 << 20
+MAX_CODE_FILES = 1 << 16
 MAX_ATTRIBUTES = 512
 OBJECTS_PER_FRAME = 16384

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from heapscope.service.payload import bootstrap_source, build_payload
+from heapscope.snapshot.codes import CodesBuilder
 from heapscope.wire.frames import FrameReader
 from heapscope.wire.protocol import COLUMNS, NO_LENGTH, DictState, Flag, Kind
 from heapscope.wire.values import decode_value, encode_value
@@ -82,6 +83,7 @@ class Heap:
     lines: dict[str, list[int]] = field(default_factory=dict)
     status: int = -1
     reference_total: int = 0
+    codes: CodesBuilder = field(default_factory=CodesBuilder)
     _unfinished: HeapObject | None = None
 
     def type_named(self, name: str) -> dict[str, Any]:
@@ -105,22 +107,26 @@ class Heap:
         elif kind == Kind.REFERENCES:
             assert self._unfinished is not None
             self._unfinished.references += struct.unpack(f"<{len(payload) // 8}Q", payload)
+        elif kind == Kind.CODES:
+            self.codes.feed(payload)
         else:
-            value: Any = decode_value(payload)
-            if kind == Kind.TYPES:
-                for record in value:
-                    assert record["address"] not in self.types, "a type came twice"
-                    self.types[record["address"]] = record
-            elif kind == Kind.INSTANCES:
-                self.instances.update({record["type_address"]: record for record in value})
-            elif kind == Kind.ROOTS:
-                self.roots += value
-            elif kind == Kind.HELLO:
-                self.hello = value
-            elif kind == Kind.END:
-                self.end = value
-            elif kind == Kind.ERROR:
-                self.error = value
+            self._take_value(kind, decode_value(payload))
+
+    def _take_value(self, kind: int, value: Any) -> None:
+        if kind == Kind.TYPES:
+            for record in value:
+                assert record["address"] not in self.types, "a type came twice"
+                self.types[record["address"]] = record
+        elif kind == Kind.INSTANCES:
+            self.instances.update({record["type_address"]: record for record in value})
+        elif kind == Kind.ROOTS:
+            self.roots += value
+        elif kind == Kind.HELLO:
+            self.hello = value
+        elif kind == Kind.END:
+            self.end = value
+        elif kind == Kind.ERROR:
+            self.error = value
 
     def _take_objects(self, payload: bytes) -> None:
         count, reference_count = struct.unpack_from("<II", payload)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import heapscope.demo
 from heapscope.service.capture import CaptureOptions, capture
-from heapscope.snapshot.model import Snapshot
+from heapscope.snapshot.model import NO_CODES, Snapshot
 from heapscope.wire.protocol import Flag
 from tests.support.invariants import unharmed
 from tests.support.native_differences import compare
@@ -151,6 +151,9 @@ def test_a_comparison_finds_what_is_changed(one_python: Python) -> None:
     assert compare(replace(native, edges=lacking), python)
     assert compare(replace(native, snapshot=replace(snapshot, roots=snapshot.roots[1:])), python)
     assert compare(replace(native, snapshot=replace(snapshot, instances=snapshot.instances[1:])), python)
+    codes = replace(snapshot.codes, first_line=snapshot.codes.first_line + 1)
+    assert compare(replace(native, snapshot=replace(snapshot, codes=codes)), python)
+    assert compare(replace(native, snapshot=replace(snapshot, codes=NO_CODES)), python)
     without_row = {address: row for address, row in native.index.items() if address != node}
     assert compare(replace(native, index=without_row), python)
 

@@ -124,6 +124,19 @@ def names_payload(names: list[tuple[int, str]]) -> bytes:
     return b"".join(struct.pack("<QB", address, len(text)) + text.encode() for address, text in names)
 
 
+def codes_payload(codes: list[tuple[int, str, int, str]]) -> bytes:
+    """Encode places of code: address, file, first line, name; each file once."""
+    known: dict[str, int] = {}
+    payload = b""
+    for address, file, line, name in codes:
+        is_new = file not in known
+        number = known.setdefault(file, len(known))
+        texts = [text.encode() for text in ([name, file] if is_new else [name])]
+        payload += struct.pack("<QII", address, line, number)
+        payload += b"".join(struct.pack("<H", len(text)) + text for text in texts)
+    return payload
+
+
 class Heap:
     """Collects objects, types and roots; ``frames()`` and ``snapshot()`` may be called again after adding more."""
 
@@ -134,6 +147,7 @@ class Heap:
         self.roots: list[tuple[Any, ...]] = []
         self.names: list[tuple[HeapObject, str]] = []
         self.shapes: list[tuple[HeapObject, list[str]]] = []
+        self.codes: list[tuple[int, str, int, str]] = []
 
     def type(self, name: str, **changes: Any) -> int:
         """Describe a type, once; give its address."""
@@ -169,6 +183,12 @@ class Heap:
         self.names.append((item, name))
         return item
 
+    def code(self, file: str, line: int, name: str) -> HeapObject:
+        """Add a code object whose place is known."""
+        item = self.object("builtins.code", size=200)
+        self.codes.append((item.address, file, line, name))
+        return item
+
     def end(self, **changes: Any) -> Frame:
         """Give the last frame."""
         record = {
@@ -198,6 +218,8 @@ class Heap:
             frames.append((Kind.NAMES, names_payload([(item.address, name) for item, name in self.names])))
         if self.shapes:
             frames.append((Kind.SHAPES, encode_value([[item.address, names] for item, names in self.shapes])))
+        if self.codes:
+            frames.append((Kind.CODES, codes_payload(self.codes)))
         frames.append(self.end())
         return frames
 

@@ -40,6 +40,7 @@ def compare(native: View, python: View) -> list[str]:
     compare_figures(found)
     compare_types(found)
     compare_instances(found)
+    compare_codes(found)
     compare_roots(found)
     return found.faults
 
@@ -123,6 +124,26 @@ def compare_instances(found: Comparison) -> None:
     for address in (mine.keys() | others.keys()) - uneven:
         if mine.get(address) != others.get(address):
             found.fault(f"instances: {mine.get(address)} and {others.get(address)}")
+
+
+def compare_codes(found: Comparison) -> None:
+    """Compare where code was written; each code object must have a place."""
+    mine, others = (places_of(view) for view in (found.native, found.python))
+    for view, known in ((found.native, mine), (found.python, others)):
+        for address in view.index:
+            if (view.type_name(address) == "builtins.code") != (address in known):
+                found.fault(f"{found.describe(address)} has a place: {address in known}")
+    for address in mine.keys() & others.keys():
+        if mine[address] != others[address]:
+            found.fault(f"{found.describe(address)}: native {mine[address]}, python {others[address]}")
+
+
+def places_of(view: View) -> dict[int, tuple[str, int, str]]:
+    """Return file, line and name of code by address."""
+    codes = view.snapshot.codes
+    files = [codes.files[number] for number in codes.file.tolist()]
+    addresses = view.snapshot.address[codes.objects].tolist()
+    return dict(zip(addresses, zip(files, codes.first_line.tolist(), codes.names, strict=True), strict=True))
 
 
 def rows_differ(found: Comparison, kind: int) -> bool:

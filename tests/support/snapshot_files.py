@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from heapscope.snapshot import blocks, layout
 from heapscope.snapshot.layout import BLOCK_VALUES, Encoding, Section, Transform
-from heapscope.snapshot.model import COLUMN_TYPES, Snapshot, SnapshotMeta, TypeInfo
+from heapscope.snapshot.model import COLUMN_TYPES, CodeTable, Snapshot, SnapshotMeta, TypeInfo
 
 Made = tuple[Encoding, int, int, bytes, int]  # encoding, item size, raw size, stored bytes, checksum
 
@@ -90,7 +90,11 @@ def large_snapshot(object_count: int, references_per_object: int = 2, type_count
         "reference_targets": targets.astype(np.uint32),
     }
     assert columns.keys() == COLUMN_TYPES.keys()
-    return Snapshot(meta=SnapshotMeta(pid=1), types=types, instances=(), roots=(), **columns)
+    code_objects = np.arange(0, object_count, 7, dtype=np.uint32)
+    code_lines = random.integers(0, 5000, code_objects.size).astype(np.uint32)
+    code_names = tuple(f"f{number}" for number in code_objects.tolist())
+    codes = CodeTable(code_objects, code_lines, code_objects % 3, code_names, ("a.py", "b.py", "c.py"))
+    return Snapshot(meta=SnapshotMeta(pid=1), types=types, instances=(), roots=(), codes=codes, **columns)
 
 
 def same_contents(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> bool:

@@ -110,7 +110,7 @@ enum {
 
 /* ---- the wire (heapscope/wire/protocol.py) ---- */
 
-enum { KIND_HELLO = 1, KIND_TYPES = 2, KIND_ROOTS = 4, KIND_INSTANCES = 5, KIND_END = 7, KIND_ERROR = 8, KIND_PACKED = 10, KIND_SHAPES = 11, KIND_NAMES = 12 };
+enum { KIND_HELLO = 1, KIND_TYPES = 2, KIND_ROOTS = 4, KIND_INSTANCES = 5, KIND_END = 7, KIND_ERROR = 8, KIND_PACKED = 10, KIND_SHAPES = 11, KIND_NAMES = 12, KIND_CODES = 13 };
 enum {
     ROW_TRACKED = 1 << 0,
     ROW_FROZEN = 1 << 1,
@@ -206,7 +206,7 @@ struct Layout {
     long ascii_data, compact_data, any_data, utf8_length, utf8;
     long tuple_items;
     long function_closure, function_qualname;
-    long code_first_line, code_file;
+    long code_first_line, code_file, code_name;
     long pool_size;
     u8 instances_known;
 };
@@ -220,6 +220,7 @@ struct Walk {
     Object modules;
     u64 objects, references, types, roots;
     u64 small_bytes; /* allocated in blocks that pymalloc serves */
+    u64 codes_left_out; /* more than any program should have */
     u64 strays; /* what an object refers to and is none, or belongs to no type */
     u64 deadline;
     const char *failure; /* set: give up, and say so */
@@ -277,6 +278,7 @@ struct Text {
     u32 width; /* bytes per character: 1, 2, 4 */
     u8 is_ascii;
 };
+int is_text(Object object);
 int text_of(Object object, struct Text *text); /* 0 when it is no str */
 int text_is(Object object, const char *ascii);
 int text_is_interned(Object object);
@@ -286,6 +288,7 @@ int c_text_is(const char *text, const char *other);
 u64 text_hash(Object object);
 u64 text_bytes(Object object); /* what str.__sizeof__ says of an exact str */
 u64 text_encode(Object object, u8 *to, u64 limit); /* UTF-8; returns bytes; 6 bytes of room per character */
+u64 text_encode_bytes(Object object, u8 *to, u64 limit); /* the same, at most ``limit`` bytes; 6 bytes of room behind */
 u64 c_text_encode(const char *text, u8 *to, u64 limit);
 
 /* dicts.c */
@@ -387,6 +390,8 @@ void stream_flush(void);
 void stream_raw(int kind, const void *data, u64 size);
 void names_add(Object object); /* the text of an interned name, for naming references later */
 void names_flush(void);
+void codes_add(Object code); /* codes.c: where it was written */
+void codes_flush(void);
 struct Frame { /* a frame of values under construction */
     u8 *data;
     u64 size, limit;

@@ -100,6 +100,7 @@ static int choose_offsets(void)
     layout->function_qualname = minor < 10 ? 104 : 40;
     layout->code_first_line = minor < 11 ? 40 : minor < 12 ? 72 : 68;
     layout->code_file = minor < 11 ? 104 : 112;
+    layout->code_name = minor < 11 ? 112 : 128; /* co_name; co_qualname */
     layout->pool_size = minor < 10 ? 4096 : 16384;
     return 1;
 }

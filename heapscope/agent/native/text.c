@@ -4,9 +4,14 @@
 enum { LENGTH = 16, HASH = 24, STATE = 32, BYTES_DATA = 32 };
 enum { STATE_INTERNED = 3, STATE_KIND_SHIFT = 2, STATE_COMPACT = 1 << 5, STATE_ASCII = 1 << 6 };
 
+int is_text(Object object)
+{
+    return object != 0 && (word_at(TYPE_OF_OBJECT(object), TP_FLAGS) & FLAG_STR);
+}
+
 int text_of(Object object, struct Text *text)
 {
-    if (object == 0 || !(word_at(TYPE_OF_OBJECT(object), TP_FLAGS) & FLAG_STR))
+    if (!is_text(object))
         return 0;
     u8 state = byte_at(object, STATE);
     u32 width = state >> STATE_KIND_SHIFT & 7;
@@ -163,6 +168,21 @@ u64 text_encode(Object object, u8 *to, u64 limit)
         return 0;
     for (u64 i = 0; i < text.length && i < limit; i++)
         put_character(to, &size, character(&text, i));
+    return size;
+}
+
+/* Write at most ``limit`` bytes of UTF-8, cut between characters; returns bytes. */
+u64 text_encode_bytes(Object object, u8 *to, u64 limit)
+{
+    struct Text text;
+    u64 size = 0;
+    if (!text_of(object, &text))
+        return 0;
+    for (u64 i = 0; i < text.length && size <= limit; i++)
+        put_character(to, &size, character(&text, i));
+    if (size > limit)
+        for (size = limit; size > 0 && (to[size] & 0xC0) == 0x80;)
+            size--;
     return size;
 }
 

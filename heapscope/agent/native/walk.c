@@ -202,6 +202,8 @@ static void take_object(Object object, unsigned generation)
     row.flags |= seed != NULL ? ROW_BOUNDARY : 0;
     if (plan->is_text)
         names_add(object);
+    if (plan->edges == EDGES_CODE)
+        codes_add(object);
     if (plan->edges == EDGES_NONE && !plan->is_heap) {
         stream_row(plan, object, refcount, &row, 0);
         return;
@@ -332,11 +334,13 @@ static void send_end(void)
     PUT_KEY("roots");
     put_unsigned(walk.roots);
     PUT_KEY("warnings");
-    put_list((u64)(!walk.layout.instances_known + (walk.strays != 0)));
+    put_list((u64)(!walk.layout.instances_known + (walk.strays != 0) + (walk.codes_left_out != 0)));
     if (walk.strays != 0)
         put_c_text("some references lead to what is no object of a known type: left out");
     if (!walk.layout.instances_known)
         put_c_text("instance layout could not be verified: states and hidden blocks of instances are unknown");
+    if (walk.codes_left_out != 0)
+        put_c_text("there is too much code: where some of it was written is unknown");
     PUT_KEY("coverage_attributed_bytes");
     put_unsigned(walk.small_bytes);
     values_send(KIND_END);
@@ -396,6 +400,7 @@ __attribute__((visibility("default"))) void heapwalk_run(void)
     stream_flush();
     types_flush(1);
     names_flush();
+    codes_flush();
     tally_send();
     shapes_send();
     roots_send();

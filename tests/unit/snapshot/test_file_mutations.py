@@ -140,6 +140,9 @@ def test_damaged_files_with_right_checksums_do_no_harm(tmp_path: Path, good: byt
                 snapshot = load_snapshot(path)
                 assert int(snapshot.reference_offsets[-1]) == snapshot.reference_count
                 assert not snapshot.reference_count or int(snapshot.reference_targets.max()) < snapshot.object_count
+                codes = snapshot.codes
+                assert not codes.names or int(codes.objects.max()) < snapshot.object_count
+                assert not codes.names or int(codes.file.max()) < len(codes.files)
                 assert not snapshot.object_count or int(snapshot.type_index.max()) < len(snapshot.types)
                 continue
             refused += 1
