@@ -2,7 +2,7 @@
 
 Never looks at memory: it only packs and unpacks figures.
 
-    bits 0-2 DictState, 3 weakly referenced, 4-31 bytes of its own block, 32-63 bytes of a values block,
+    bits 0-2 DictState, 3 weakly referenced, 4-43 bytes of its own block, 44-63 bytes of a values block,
     64-103 bytes of the dict's second block, 104 has a dict object of its own
 """
 
@@ -13,13 +13,14 @@ OWN_DICT = 1 << 104
 DICT_OBJECT = 64  # GC head and basicsize, on every supported version
 STATE_MASK = 7
 SECOND_BLOCK_LIMIT = (1 << 40) - 1
-_FIELD = (1 << 28) - 1
-_WORD = (1 << 32) - 1
+VALUES_SHIFT = 44
+_OWN_MASK = (1 << 40) - 1
+_VALUES_MASK = (1 << 20) - 1
 
 
 def object_and_values(entry):
     """Return the requested bytes of an instance's own block and of its values block."""
-    return entry >> 4 & _FIELD, entry >> 32 & _WORD
+    return entry >> 4 & _OWN_MASK, entry >> VALUES_SHIFT & _VALUES_MASK
 
 
 def entry_cost(entry):

@@ -5,7 +5,15 @@ Never creates a ``__dict__`` and never runs code of the class. Where the layout 
 
 from heapscope.agent import facts
 from heapscope.agent.attributes import AttributeTally
-from heapscope.agent.entry import DICT_OBJECT, OWN_DICT, SECOND_BLOCK_LIMIT, WEAK, entry_cost
+from heapscope.agent.entry import (
+    DICT_OBJECT,
+    OWN_DICT,
+    SECOND_BLOCK_LIMIT,
+    VALUES_SHIFT,
+    WEAK,
+    entry_cost,
+    object_and_values,
+)
 from heapscope.agent.layout import (
     INLINE_VALUES,
     MANAGED_DICT,
@@ -15,7 +23,7 @@ from heapscope.agent.layout import (
     round8,
     values_bytes,
 )
-from heapscope.wire.protocol import DictState
+from heapscope.wire.protocol import MAX_OWN_SIZES, DictState
 
 _WORD = (1 << 32) - 1
 _SIZEOF = object.__dict__["__sizeof__"]
@@ -167,7 +175,7 @@ class InstanceReader:
             entry = base | self._weak_bit(address)
             if values:
                 size, order = self.layout.values_block(values, total)
-                entry = entry & ~7 | DictState.VALUES | size << 32
+                entry = entry & ~7 | DictState.VALUES | size << VALUES_SHIFT
                 order = order[::-1]
                 shapes[order] = shapes.get(order, 0) + 1
             elif pointer:
@@ -272,4 +280,15 @@ class InstanceReader:
             "shapes": self.attributes.shape_count(),
             "weakly_referenced": weak,
             "replaced_dicts": self.replaced,
+            "own_sizes": self._own_sizes(),
         }
+
+    def _own_sizes(self):
+        """Return {bytes of the own block: instances} of a class with items; {} where there are too many different ones."""
+        sizes = {}
+        for entry, number in self.tally.items() if self.itemsize > 0 else ():
+            own = object_and_values(entry)[0]
+            sizes[own] = sizes.get(own, 0) + number
+            if len(sizes) > MAX_OWN_SIZES:
+                return {}
+        return sizes

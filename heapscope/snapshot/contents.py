@@ -181,14 +181,15 @@ def decode_instances(raw: bytes) -> tuple[InstanceFacts, ...]:
     """Read the section instances. Raises ContentsError."""
     value = _json("instances", raw)
     for record in value if isinstance(value, list) else ():
-        if isinstance(record, dict) and isinstance(record.get("states"), dict):
-            # JSON has text keys only: turn those of the states back into numbers.
-            record["states"] = _parsed("instances", partial(_with_numbers, record["states"]))
+        for key in ("states", "own_sizes") if isinstance(record, dict) else ():
+            if isinstance(record.get(key), dict):
+                # JSON has text keys only: turn these back into numbers.
+                record[key] = _parsed("instances", partial(_with_numbers, record[key]))
     return _parse_all("instances", value, records.MAX_TYPES, records.parse_instances)
 
 
-def _with_numbers(states: Mapping[str, Any]) -> dict[int, Any]:
-    return {int(state): figures for state, figures in states.items()}
+def _with_numbers(record: Mapping[str, Any]) -> dict[int, Any]:
+    return {int(key): value for key, value in record.items()}
 
 
 def decode_roots(raw: bytes) -> tuple[records.RootRecord, ...]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from heapscope.snapshot.model import InstanceFacts, Root, SnapshotMeta, StateFigures, TypeInfo
-from heapscope.wire.protocol import MAX_ATTRIBUTES, MAX_NAME, DictState, RootKind
+from heapscope.wire.protocol import MAX_ATTRIBUTES, MAX_NAME, MAX_OWN_SIZES, DictState, RootKind
 
 MAX_TYPES = 1 << 22  # a program that makes a class per call may have a million; more is nonsense
 MAX_ROOTS = 1 << 24
@@ -146,7 +146,21 @@ def parse_instances(value: Value) -> InstanceFacts:
         shapes=_int(record, "shapes"),
         weakly_referenced=_int(record, "weakly_referenced", 0, count),
         replaced_dicts=_int(record, "replaced_dicts", 0, count),
+        own_sizes=_own_sizes(record.get("own_sizes", {}), count),
     )
+
+
+def _own_sizes(value: Value, count: int) -> dict[int, int]:
+    """Read instances by the size of their own block: of all of them or of none. Files of before do not have it."""
+    sizes = _record(value, "own sizes")
+    if len(sizes) > MAX_OWN_SIZES:
+        raise RecordError(f"more than {MAX_OWN_SIZES} own sizes")
+    parsed = {
+        _in_range(size, "own size"): _in_range(number, "own size count", 1, count) for size, number in sizes.items()
+    }
+    if parsed and sum(parsed.values()) != count:
+        raise RecordError("own sizes of some instances only")
+    return parsed
 
 
 class RootRecord(NamedTuple):
@@ -212,6 +226,7 @@ def instances_record(facts: InstanceFacts) -> dict[str, Value]:
     record = {field.name: getattr(facts, field.name) for field in dataclasses.fields(facts)}
     record["states"] = {state: list(dataclasses.astuple(figures)) for state, figures in facts.states.items()}
     record["attributes"] = dict(facts.attributes)
+    record["own_sizes"] = dict(facts.own_sizes)
     return record
 
 

@@ -187,6 +187,7 @@ INSTANCE_KEYS = (
     "attributes_truncated",  # bool
     "shapes",  # number of different attribute sets seen (bounded count)
     "weakly_referenced",  # number of instances with a weak reference now
+    "own_sizes",  # {requested bytes of the own block: instances} where instances have items; {} beyond MAX_OWN_SIZES of them
     "replaced_dicts",  # number of instances whose dict is no exact dict, or is shared with another object
 )
 
@@ -195,4 +196,5 @@ MAX_PATH = 4096
 MAX_CODES = 1 << 20
 MAX_CODE_FILES = 1 << 16
 MAX_ATTRIBUTES = 512
+MAX_OWN_SIZES = 512  # a class whose instances have more different ones is sent without: a part might be believed
 OBJECTS_PER_FRAME = 16384

@@ -134,7 +134,7 @@ enum {
     STATE_COUNT
 };
 enum { ROOT_MODULE = 1, ROOT_INTERPRETER = 4, ROOT_STATIC_TYPE = 5 };
-enum { MAX_NAME = 512, MAX_ATTRIBUTES = 512, MAX_OWN_NAMES = 1024, MAX_MRO = 1024 };
+enum { MAX_NAME = 512, MAX_ATTRIBUTES = 512, MAX_OWN_SIZES = 512, MAX_OWN_NAMES = 1024, MAX_MRO = 1024 };
 #define NO_LENGTH UINT64_MAX
 
 /* ---- plans: what is known of a type, found once ---- */
@@ -195,6 +195,7 @@ struct Plan {
     struct Figures state[STATE_COUNT];
     u64 weakly_referenced, replaced, shapes, names, truncated;
     u32 first_shape, first_name; /* lists in tallies.c */
+    u32 own_sizes, first_own_size; /* how many different ones, and the list in own_sizes.c */
     struct Plan *next; /* plans with tallies */
 };
 
@@ -352,6 +353,10 @@ u64 tally_shape(struct Plan *plan, Object keys, const u8 *order, u64 used, Objec
 void tally_combined(struct Plan *plan, Object dict);
 void tally_send(void);
 void shapes_send(void);
+
+/* own_sizes.c */
+void own_size_add(struct Plan *plan, u64 bytes);
+void own_sizes_put(const struct Plan *plan);
 
 /* edges.c */
 void edges_collect(struct Plan *plan, Object object, Visit visit);

@@ -136,6 +136,8 @@ void instance_tally(struct Plan *plan, const struct Instance *found)
     figures->requested += found->own + found->values;
     figures->allocated += allocated_bytes(found->own) + allocated_bytes(found->values);
     plan->weakly_referenced += found->weak;
+    if (plan->itemsize > 0)
+        own_size_add(plan, found->own);
     if (found->has_dict) {
         figures->requested += DICT_OBJECT + found->second;
         figures->allocated += DICT_OBJECT + allocated_bytes(found->second);

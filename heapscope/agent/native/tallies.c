@@ -210,7 +210,7 @@ static u64 put_states(struct Plan *plan)
 static void put_instances(struct Plan *plan)
 {
     merge_names(plan);
-    put_dict(8);
+    put_dict(9);
     PUT_KEY("type_address");
     put_unsigned(plan->type);
     PUT_KEY("states");
@@ -233,6 +233,8 @@ static void put_instances(struct Plan *plan)
     put_unsigned(plan->weakly_referenced);
     PUT_KEY("replaced_dicts");
     put_unsigned(plan->replaced);
+    PUT_KEY("own_sizes");
+    own_sizes_put(plan);
 }
 
 static int has_instances(const struct Plan *plan)

@@ -174,6 +174,12 @@ class SlottedInt(int):
     __slots__ = ()
 
 
+class ManySizes(tuple):
+    """Tuples of more different lengths than are told apart."""
+
+    __slots__ = ()
+
+
 class SlottedStr(str):
     """A str without attributes: no GC, a heap type."""
 
@@ -231,6 +237,7 @@ def sub_instances():
         Bare(),
         Bare(),
     ]
+    made += [ManySizes(range(number)) for number in range(600)]
     made += [SlottedStr("abc"), SlottedStr("\u20ac" * 20)]
     mixed = SubDict()
     mixed[5] = [6]

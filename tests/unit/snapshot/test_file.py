@@ -43,7 +43,8 @@ def sample() -> Snapshot:
     first.refers_to(second, third, 0x999)
     third.refers_to(first)
     heap.root(first, kind=2, label="frame main")
-    heap.instances.append(instances_record(FIRST_TYPE, 2, states={1: [2, 88, 96]}, attributes={"x": 2, "é": 1}))
+    facts = instances_record(FIRST_TYPE, 2, states={1: [2, 88, 96]}, attributes={"x": 2, "é": 1})
+    heap.instances.append(facts | {"own_sizes": {40: 1, 48: 1}})
     return heap.snapshot(META)
 
 
