@@ -9,6 +9,7 @@ from heapscope.agent.entry import object_and_values
 from heapscope.agent.instances import InstanceReader
 from heapscope.agent.layout import HAVE_GC, HEAP_TYPE, allocated_bytes, pre_header
 from heapscope.agent.stream import PACK_CACHE_LIMIT, PACKED
+from heapscope.agent.texts import TextMarker
 from heapscope.wire.protocol import Flag
 
 RANK_TYPES, RANK_INSTANCES, RANK_OTHERS, RANK_DICTS, RANK_FRAMES = range(5)
@@ -58,6 +59,7 @@ class Plan:
         "is_heap",
         "itemsize",
         "length",
+        "mark_texts",
         "packed_address",
         "pre",
         "rank",
@@ -94,6 +96,7 @@ class PlanMaker:
     def __init__(self, sys, referents, layout, executing):
         self._layout = layout
         self._referents = referents
+        self._texts = TextMarker(layout)
         minor = self.minor = layout.minor
         modules = sys.modules
         self._lengths = [list, tuple, dict, set, frozenset, str, bytes, bytearray]
@@ -150,6 +153,7 @@ class PlanMaker:
                 plan.length = len if id(base) == id(kind) else base.__len__
         plan.requested_of = SizeColumn(plan.requested)
         plan.allocated_of = SizeColumn(plan.allocated)
+        plan.mark_texts = self._texts.mark if flags & STR_SUBCLASS else None
         plan.adds_type = None
         plan.sees_references = bool(flags & HAVE_GC)
         is_boundary = id(kind) in self._boundary or flags & TYPE_SUBCLASS or self._module_type in mro

@@ -43,6 +43,8 @@ class RowSizes:
             frozen = self.frozen
             keep = ~Flag.GENERATION_MASK
             flags = [flag & keep | Flag.FROZEN if id(item) in frozen else flag for flag, item in zip(flags, objects)]
+        if plan.mark_texts is not None:
+            plan.mark_texts(objects, flags)
         if plan.reader is not None:
             return self._instance_sizes(plan, objects, raw, flags)
         if plan.rank == RANK_TYPES:

@@ -122,6 +122,8 @@ enum {
     ROW_SYNTHETIC = 1 << 7,
     ROW_DICT_STATE_SHIFT = 8,
     ROW_GENERATION_SHIFT = 11,
+    ROW_TEXT_WIDTH_SHIFT = 13,
+    ROW_TEXT_CACHES_UTF8 = 1 << 15,
 };
 enum {
     STATE_NONE,
@@ -287,6 +289,7 @@ int text_equal(Object left, Object right);
 int text_contains(Object object, const char *ascii);
 int c_text_is(const char *text, const char *other);
 u64 text_hash(Object object);
+u64 text_flags(Object object); /* ROW_TEXT bits of a str */
 u64 text_bytes(Object object); /* what str.__sizeof__ says of an exact str */
 u64 text_encode(Object object, u8 *to, u64 limit); /* UTF-8; returns bytes; 6 bytes of room per character */
 u64 text_encode_bytes(Object object, u8 *to, u64 limit); /* the same, at most ``limit`` bytes; 6 bytes of room behind */

@@ -145,6 +145,8 @@ void size_row(struct Plan *plan, Object object, struct Row *row)
 {
     row->flags |= plan->row_flags;
     row->length = plan->length_offset == 0 ? NO_LENGTH : word_at(object, plan->length_offset);
+    if (plan->flags & FLAG_STR)
+        row->flags |= text_flags(object);
     if (plan->is_plain_text)
         row->fingerprint = text_hash(object);
     else if (plan->is_dict)

@@ -30,6 +30,17 @@ int text_of(Object object, struct Text *text)
     return 1;
 }
 
+u64 text_flags(Object object)
+{
+    static const u8 widths[8] = {[1] = 1, [2] = 2, [4] = 3}; /* 0: a legacy string that was never made ready */
+    u8 state = byte_at(object, STATE);
+    u64 width = widths[state >> STATE_KIND_SHIFT & 7];
+    /* What is ASCII shares its characters with its UTF-8; from 3.12 on the strings of one Latin-1 character are static with it. */
+    int is_static_form = walk.layout.minor >= 12 && width == 1 && word_at(object, LENGTH) == 1;
+    int caches = width != 0 && !(state & STATE_ASCII) && !is_static_form && word_at(object, walk.layout.utf8) != 0;
+    return width << ROW_TEXT_WIDTH_SHIFT | (caches ? ROW_TEXT_CACHES_UTF8 : 0);
+}
+
 static u32 character(const struct Text *text, u64 index)
 {
     if (text->width == 1)
