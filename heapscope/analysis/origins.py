@@ -31,7 +31,7 @@ def origin_of(info: TypeInfo, package_file: str = "") -> Origin:
         return Origin.BUILT_IN
     for path in (info.file, package_file):
         if path.startswith(("/", "<frozen ")):
-            return _origin_of_path(path)
+            return origin_of_path(path)
     package = top_package(info)
     if package == "builtins":
         return Origin.BUILT_IN
@@ -40,7 +40,8 @@ def origin_of(info: TypeInfo, package_file: str = "") -> Origin:
     return Origin.APPLICATION
 
 
-def _origin_of_path(path: str) -> Origin:
+def origin_of_path(path: str) -> Origin:
+    """Decide by a path alone."""
     if _INSTALLED.search(path):
         return Origin.THIRD_PARTY
     return Origin.STANDARD_LIBRARY if _STANDARD_LIBRARY.search(path) else Origin.APPLICATION

@@ -113,7 +113,7 @@ def blockers_of(program: Program) -> tuple[str, str]:
         ({"names": {"__pydantic_fields__": "dict"}}, {}, "no", "pydantic"),
         ({"names": {"b": "int"}}, {}, "fixable", "b has a default in app.Item"),
         ({"names": {"b": "property"}}, {}, "fixable", "b is also a property"),
-        ({"names": {"b": "function"}}, {}, "fixable", "b is also a function"),
+        ({"names": {"b": "function"}}, {}, "check", "b is a function of app.Item, which 100 instances replace"),
         ({"names": {"x": "functools.cached_property"}}, {}, "fixable", "cached_property needs a __dict__: x"),
         ({"names": {"__getstate__": "function"}}, {}, "check", "pickling or copying may use __dict__: __getstate__"),
         ({"names": {"__reduce__": "function"}}, {}, "check", "__reduce__"),
