@@ -29,10 +29,10 @@ def origin_of(info: TypeInfo, package_file: str = "") -> Origin:
     """Decide by the class's file, else by a file known for its package, else by its module's name."""
     if not info.is_heap:
         return Origin.BUILT_IN
-    for path in (info.file, package_file):
-        if path.startswith(("/", "<frozen ")):
-            return origin_of_path(path)
     package = top_package(info)
+    for path in (info.file, package_file):
+        if path.startswith(("/", "<frozen ")) and _is_of(package, path):
+            return origin_of_path(path)
     if package == "builtins":
         return Origin.BUILT_IN
     if package != "__main__" and package in sys.stdlib_module_names:
@@ -47,6 +47,15 @@ def origin_of_path(path: str) -> Origin:
     return Origin.STANDARD_LIBRARY if _STANDARD_LIBRARY.search(path) else Origin.APPLICATION
 
 
+def _is_of(package: str, path: str) -> bool:
+    """Tell whether a file can be of a package: a class also has functions that a library made for it or lent it."""
+    origin = origin_of_path(path)
+    if origin is Origin.STANDARD_LIBRARY:
+        return package in sys.stdlib_module_names and package != "__main__"
+    inside = _INSTALLED.split(path)[-1]
+    return origin is Origin.APPLICATION or inside.partition("/")[0].partition(".")[0] == package
+
+
 def top_package(info: TypeInfo) -> str:
     """Give the first part of the module's name."""
     return (info.module or info.name.rpartition(".")[0]).partition(".")[0]
@@ -56,6 +65,7 @@ def files_by_package(types: Iterable[TypeInfo]) -> dict[str, str]:
     """Collect one file per top-level package, for classes without code of their own."""
     files: dict[str, str] = {}
     for info in types:
-        if info.is_heap and info.file.startswith("/"):
-            files.setdefault(top_package(info), info.file)
+        package = top_package(info)
+        if info.is_heap and info.file.startswith("/") and _is_of(package, info.file):
+            files.setdefault(package, info.file)
     return files

@@ -48,9 +48,11 @@ def find_hazards(facts: ClassFacts, evidence: Evidence | None = None) -> list[Fi
 
 
 def _newer_source(view: ClassView) -> Iterator[Finding]:
-    module = view.evidence.module(view.info.file) if view.evidence is not None else None
+    module = view.evidence.source_of(view.info)[1] if view.evidence is not None else None
     if module is not None and module.is_newer:
-        text = f"{clean_text(view.info.file, 200)} changed after the process had started: its text was not relied on"
+        text = (
+            f"{clean_text(view.file(view.info), 200)} changed after the process had started: its text was not relied on"
+        )
         yield finding(Verdict.CHECK, "", text)
 
 
@@ -60,7 +62,7 @@ def names_from_source(facts: ClassFacts, evidence: Evidence | None) -> tuple[str
 
 
 def annotate(change: ClassChange, facts: ClassFacts, evidence: Evidence | None = None) -> ClassChange:
-    """Fill in what else a change to one class must take along: defaults, cached properties, readers of ``__dict__``.
+    """Fill in where a class was written and what else a change to one class must take along: defaults, cached properties, readers of ``__dict__``.
 
     ``change`` is for the class of ``facts`` or for one of its ancestors, told by type name; for any other it comes back as it is.
     """
@@ -68,9 +70,11 @@ def annotate(change: ClassChange, facts: ClassFacts, evidence: Evidence | None =
     info = next((one for one in view.classes if one.name == change.type_name), None)
     if info is None:
         return change
-    kinds = view.kinds(info)
+    kinds, source = view.kinds(info), view.source(info)
     return dataclasses.replace(
         change,
+        file=view.file(info) if source else change.file,
+        line=source.line if source else change.line,
         moved_defaults=tuple(name for name in change.names if _is_default(view, info, name)),
         cached_properties=tuple(name for name, kind in kinds.items() if kind == "cached_property"),
         dict_readers=dicts.readers_of(view, info),

@@ -7,7 +7,7 @@ advice more careful.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -15,12 +15,15 @@ import numpy as np
 from heapscope.analysis.code_names import CodeNames
 from heapscope.analysis.namespaces import Namespaces
 from heapscope.analysis.origins import Origin, origin_of_path
-from heapscope.analysis.slots.source_model import ModuleSource, Receiver, Use, UseKind
+from heapscope.analysis.slots.source_model import ClassSource, ModuleSource, Receiver, Use, UseKind
 from heapscope.snapshot.model import Snapshot, TypeInfo
 from heapscope.units import clean_text
 
 PICKLERS = ("pickle", "cPickle", "_pickle", "shelve", "dill", "cloudpickle", "joblib", "Pickler", "Unpickler")
 COPIERS = ("copy", "deepcopy")
+
+DESCRIPTOR_METHODS = frozenset({"__get__", "__set__", "__delete__", "__set_name__"})
+MAX_CANDIDATES = 8  # files that are looked at for one class
 
 Read = Callable[[str], ModuleSource | None]
 
@@ -53,6 +56,7 @@ class Evidence:
         self.namespaces = Namespaces(snapshot)
         self.codes = CodeNames(snapshot)
         self._read = read
+        self._sources: dict[int, tuple[str, ModuleSource | None, ClassSource | None]] = {}
 
     def module(self, path: str) -> ModuleSource | None:
         """Give the source of a file; None where it is not known."""
@@ -61,6 +65,42 @@ class Evidence:
     def is_ours(self, path: str) -> bool:
         """Tell whether a file is the application's."""
         return path.startswith("/") and (self.all_is_ours or origin_of_path(path) is Origin.APPLICATION)
+
+    def source_of(self, info: TypeInfo) -> tuple[str, ModuleSource | None, ClassSource | None]:
+        """Find the class statement of a class: the file, what it says, and what it says of the class.
+
+        The functions of a class tell where it was written, unless it has none, or a library made them.
+        """
+        known = self._sources.get(info.address)
+        if known is None:
+            known = self._sources[info.address] = self._find_source(info)
+        return known
+
+    def _find_source(self, info: TypeInfo) -> tuple[str, ModuleSource | None, ClassSource | None]:
+        qualname = info.name.removeprefix(f"{info.module}.") if info.module else info.name
+        for path in dict.fromkeys([info.file, *self._files_of_module(info.module)]):
+            module = self.module(path)
+            found = module.find(qualname, info.line if path == info.file else 0) if module is not None else None
+            if found is not None:
+                return path, module, found
+        # Readable, and the class is not in it: a library's, unless the application makes classes without a class statement.
+        is_certain = self.is_ours(info.file) or self.module(info.file) is None
+        return (info.file if is_certain else ""), None, None
+
+    def _files_of_module(self, module: str) -> list[str]:
+        """List files that a module may be: those of its other classes, and those that are called as it is."""
+        ends = (f"/{module.replace('.', '/')}.py", f"/{module.replace('.', '/')}/__init__.py")
+        named = [path for path in self.snapshot.codes.files if path.endswith(ends)] if module else []
+        return [*self._files_by_module.get(module, ()), *named][:MAX_CANDIDATES]
+
+    @cached_property
+    def _files_by_module(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for info in self.snapshot.types:
+            files = found.setdefault(info.module, [])
+            if info.file.startswith("/") and info.file not in files:
+                files.append(info.file)
+        return found
 
     @cached_property
     def subclasses(self) -> dict[int, list[TypeInfo]]:
@@ -71,11 +111,6 @@ class Evidence:
                 if address != info.address:
                     found.setdefault(address, []).append(info)
         return found
-
-    @cached_property
-    def type_names(self) -> frozenset[str]:
-        """The names of all types."""
-        return frozenset(info.name for info in self.snapshot.types)
 
     def spots_using(self, *names: str, constants: bool = False) -> Iterator[tuple[int, Spot]]:
         """Find the application's code that uses any of the names: the code object, and where it was written."""
@@ -90,11 +125,28 @@ class Evidence:
             place = self.codes.place_of(code)
             yield code, Spot(place.file, str(place))
 
+    @property
+    def knows_code(self) -> bool:
+        """Whether it is known which code uses which names, and where that was written."""
+        return self.codes.is_known and bool(self.snapshot.codes.objects.size)
+
+    @cached_property
+    def our_files(self) -> list[str]:
+        """The application's files, of code and of classes."""
+        files = [*self.snapshot.codes.files, *(info.file for info in self.snapshot.types)]
+        return [path for path in dict.fromkeys(files) if self.is_ours(path)]
+
+    def _candidates(self, names: tuple[str, ...]) -> Iterable[Spot]:
+        """Give the code that uses names; where that is not known, every file of the application."""
+        if self.knows_code:
+            return (spot for _, spot in self.spots_using(*names, constants=True))
+        return [Spot(path, clean_text(path, 200)) for path in self.our_files]
+
     def _spots(self, kinds: tuple[UseKind, ...], names: tuple[str, ...]) -> list[Spot]:
         """Find uses in the application: by source where it can be trusted, else all code with these names."""
         result: list[Spot] = []
         read: set[str] = set()
-        for _, spot in self.spots_using(*names, constants=True):
+        for spot in self._candidates(names):
             module = self.module(spot.file)
             if module is None or module.is_newer:
                 result.append(spot)
@@ -105,12 +157,16 @@ class Evidence:
 
     @cached_property
     def dict_uses(self) -> list[Spot]:
-        """Places that read or write the ``__dict__`` of objects; those of classes are left out."""
+        """Places that read or write the ``__dict__`` of objects. Those of classes are left out, and those of descriptors.
+
+        What a descriptor does concerns the classes that have it.
+        """
         kinds = (UseKind.DICT_READ, UseKind.DICT_WRITE, UseKind.DICT_REPLACE)
         return [
             spot
             for spot in self._spots(kinds, ("__dict__", "vars"))
-            if spot.use is None or spot.use.receiver is not Receiver.CLASS
+            if spot.use is None
+            or (spot.use.receiver is not Receiver.CLASS and spot.use.method not in DESCRIPTOR_METHODS)
         ]
 
     @cached_property
@@ -121,7 +177,7 @@ class Evidence:
     @cached_property
     def picklers(self) -> list[Spot]:
         """The application's code that pickles."""
-        return [spot for _, spot in self.spots_using(*PICKLERS)]
+        return self._users(PICKLERS)
 
     @cached_property
     def old_picklers(self) -> list[Spot]:
@@ -132,7 +188,14 @@ class Evidence:
     @cached_property
     def copiers(self) -> list[Spot]:
         """The application's code that copies objects, or dicts and lists: names do not tell."""
-        return [spot for _, spot in self.spots_using(*COPIERS)]
+        return self._users(COPIERS)
+
+    def _users(self, names: tuple[str, ...]) -> list[Spot]:
+        if self.knows_code:
+            return [spot for _, spot in self.spots_using(*names)]
+        modules = {path: self.module(path) for path in self.our_files}
+        wanted = set(names)
+        return [Spot(path, clean_text(path, 200)) for path, one in modules.items() if one and one.imports & wanted]
 
 
 def spot_of(use: Use, file: str) -> Spot:

@@ -19,6 +19,7 @@ from heapscope.analysis.slots.hazards.view import (
     finding,
     listed,
 )
+from heapscope.analysis.slots.layout import is_native_layout
 from heapscope.analysis.slots.model import Finding, Verdict
 from heapscope.analysis.slots.source_model import Receiver, UseKind
 from heapscope.snapshot.model import TypeInfo
@@ -35,8 +36,7 @@ def concerns(view: ClassView, spot: Spot) -> bool:
     """Tell whether code that uses some object's ``__dict__`` may well use that of this class."""
     if spot.use is not None and spot.use.receiver is Receiver.SELF and spot.use.owner:
         return False  # other classes' own business; that of this class is looked at by itself
-    is_near = spot.file in {info.file for info in view.our_classes}
-    return is_near or view.version < _ASKED_FOR or view.facts.read_dicts > 0
+    return spot.file in view.files or view.version < _ASKED_FOR or view.read_dicts > 0
 
 
 def reads(view: ClassView) -> Iterator[Finding]:
@@ -48,8 +48,8 @@ def reads(view: ClassView) -> Iterator[Finding]:
         spots = [spot for info, name in own for spot in view.spots_in(info, name)]
         text = f"its own code uses __dict__: {names}"
         yield finding(Verdict.FIXABLE if sure else Verdict.CHECK, "dict_read_vars", text, spots)
-    if view.facts.read_dicts:
-        count, number = view.instances.count, view.facts.read_dicts
+    if view.read_dicts:
+        count, number = view.instances.count, view.read_dicts
         text = f"code reads the __dict__ of {number} of {count} instances (vars, copy, pickle): that must change"
         yield finding(Verdict.CHECK, "dict_read_vars", text)
     others = [spot for spot in view.evidence.dict_uses if concerns(view, spot)] if view.evidence else []
@@ -137,7 +137,7 @@ def descriptors(view: ClassView) -> Iterator[Finding]:
 
 def _descriptor(view: ClassView, info: TypeInfo, name: str) -> Iterator[Finding]:
     value = view.value_type(info, name)
-    if value is None or not value.is_heap:
+    if value is None or is_native_layout(value):
         return
     names = view.names_of_type(value)
     if not names & {"__get__", "__set__"}:
@@ -166,8 +166,7 @@ def computed_names(view: ClassView) -> Iterator[Finding]:
     if spots:
         text = "its own code sets attributes by computed names: some may not have been seen"
         yield finding(Verdict.CHECK, "setattr_bypass", text, spots)
-    files = {info.file for info in view.our_classes}
-    near = [spot for path in sorted(files) for spot in view.setattr_elsewhere(path)]
+    near = [spot for path in sorted(view.files) for spot in view.setattr_elsewhere(path)]
     if near:
         text = "code of its module sets attributes of objects by computed names"
         yield finding(Verdict.CHECK, "setattr_bypass", text, near)

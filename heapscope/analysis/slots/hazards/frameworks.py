@@ -90,7 +90,7 @@ def _supers(view: ClassView) -> Iterator[Finding]:
         namespaces = view.evidence.namespaces
         index = namespaces.object_of(view.info)
         for name, value in namespaces.of(view.info).items() if index is not None else ():
-            if index is not None and namespaces.closes_over(value, index):
+            if index is not None and namespaces.closes_over(value, index) and _has_cell(view, name):
                 found.add(name)
     if not found:
         return
@@ -104,39 +104,23 @@ def _supers(view: ClassView) -> Iterator[Finding]:
         yield finding(Verdict.FIXABLE, "dataclass_slots_super", text)
 
 
+def _has_cell(view: ClassView, name: str) -> bool:
+    """Tell whether a method that closes over its class does so by ``__class__``: what a decorator made may use another name."""
+    if view.evidence is None or not view.knows_names:
+        return name not in ("__setattr__", "__delattr__")
+    return any("__class__" in view.evidence.codes.variables_of(code) for code in view.code_of(view.info, name))
+
+
 def fields(view: ClassView) -> Iterator[Finding]:
     """Attributes that a decorator would make no slot of, because they are no fields."""
     if not is_made_twice(view):
         return
-    known = _field_names(view)
+    known = {name for info in view.classes for name in view.fields(info)}
+    known.update(name for _, source in view.sources for name in (*source.annotations, *source.names))
     others = [name for name in [*view.gains_from, *view.unseen] if name not in known and name != ORIG_CLASS]
     if known and others:
         text = f"the decorator makes slots of fields only: declare {listed(others)} as a field, without init"
         yield finding(Verdict.FIXABLE, "dynamic_attrs", text)
-
-
-def _field_names(view: ClassView) -> set[str]:
-    found: set[str] = set()
-    for _, source in view.sources:
-        found.update(source.annotations)
-        found.update(source.names)
-    if view.evidence is None:
-        return found
-    namespaces, names = view.evidence.namespaces, view.evidence.snapshot.naming.names
-    for info in view.classes:
-        held = namespaces.of(info)
-        for marker in ("__dataclass_fields__", "__attrs_attrs__"):
-            if marker not in held:
-                continue
-            items = namespaces.references(held[marker])
-            # Keys of a dict; of a tuple of attr.Attribute, whose first slot is the name.
-            keys = (
-                items
-                if marker == "__dataclass_fields__"
-                else [first for item in items for first in namespaces.references(item)[:1]]
-            )
-            found.update(names[one] for one in keys if one in names)
-    return found
 
 
 def harmless(view: ClassView) -> Iterator[Finding]:

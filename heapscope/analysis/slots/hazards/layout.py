@@ -144,7 +144,7 @@ def _solid(view: ClassView, info: TypeInfo, *, with_maybe: bool) -> TypeInfo | N
 def _adds_layout(view: ClassView, info: TypeInfo) -> bool:
     if is_native_layout(info):
         return info.basicsize > OBJECT_BASICSIZE or info.itemsize != 0
-    if info is view.info and (view.gains_from or view.unseen):
+    if info is view.info and (view.gains_from or view.unseen or view.stored is None):
         return True
     return any(kind in SLOT_KINDS for kind in view.kinds(info).values())
 

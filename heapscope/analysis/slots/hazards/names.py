@@ -86,7 +86,7 @@ def _clash(view: ClassView, info: TypeInfo, name: str, kind: str) -> Iterator[Fi
             text = f"{shown} is also a property of {owner}, which a slot would hide"
             yield finding(Verdict.CHECK, "property_same_name", text)
     elif kind in METHOD_KINDS:
-        is_mocked = view.evidence is not None and "unittest.mock.NonCallableMock" in view.evidence.type_names
+        is_mocked = view.holds("unittest.mock.")
         text = f"{shown} is a {kind} of {owner}, which {view.seen.get(name, 0)} instances replace: slots cannot"
         yield finding(Verdict.CHECK, "mock_patch_instance" if is_mocked else "method_override", text)
 
@@ -144,7 +144,10 @@ def _own_defaults(view: ClassView, info: TypeInfo, found: list[str]) -> Iterator
     verb, them = ("has a default", "it") if len(rest) == 1 else ("have defaults", "them")
     owner = clean_text(info.name, 80)
     reads = _class_reads(view, info, rest)
-    if reads:
+    if view.evidence is not None and view.source(info) is None:
+        text = f"{listed(rest)} {verb} in {owner}, and its source could not be read: code may rely on {them}"
+        yield finding(Verdict.CHECK, "class_default", text)
+    elif reads:
         text = f"{listed(rest)} {verb} in {owner}, and code reads {them} on the class"
         yield finding(Verdict.CHECK, "class_default", text, reads)
     else:
@@ -175,7 +178,7 @@ def _class_reads(view: ClassView, info: TypeInfo, found: list[str]) -> list[Spot
         if use.kind is UseKind.CLASS_ATTRIBUTE and use.name in found:
             on_name = use.other.rpartition(".")[2] == simple
             if on_name or (use.owner == qualname and use.other not in module.imports if module else False):
-                result.append(spot_of(use, info.file))
+                result.append(spot_of(use, view.file(info)))
     return result
 
 

@@ -125,7 +125,7 @@ def copies(view: ClassView) -> Iterator[Finding]:
     """Plain copies, which slots allow."""
     own = {name for info in view.classes for name in view.kinds(info)}
     spots: list[Spot] = view.evidence.copiers if view.evidence is not None else []
-    near = [spot for spot in spots if spot.file in {info.file for info in view.our_classes}]
+    near = [spot for spot in spots if spot.file in view.files]
     if near and not own.intersection(STATE_METHODS):
         yield finding(Verdict.SAFE, "copy_ok", "copy and deepcopy work with slots", near)
 

@@ -10,24 +10,32 @@ from collections.abc import Iterator
 from heapscope.analysis.slots.evidence import Spot
 from heapscope.analysis.slots.hazards.frameworks import is_made_twice
 from heapscope.analysis.slots.hazards.names import ORIG_CLASS
-from heapscope.analysis.slots.hazards.view import ClassView, finding, listed, mangle
+from heapscope.analysis.slots.hazards.view import ClassView, finding, listed
 from heapscope.analysis.slots.model import Finding, Verdict
 from heapscope.analysis.slots.names import is_dunder
 from heapscope.analysis.slots.source_model import Receiver, UseKind
+from heapscope.snapshot.model import TypeInfo
 from heapscope.units import clean_text
+from heapscope.wire.protocol import DictState
 
+DATACLASS_METHODS = frozenset(
+    {"__repr__", "__eq__", "__lt__", "__le__", "__gt__", "__ge__", "__setattr__", "__delattr__", "__replace__"}
+)
 WEAK_NAMES = ("WeakSet", "WeakValueDictionary", "WeakKeyDictionary", "WeakMethod", "finalize", "weakref")
 
 
 def attributes(view: ClassView) -> Iterator[Finding]:
     """Which attributes instances have, against those that the class's own code sets."""
+    if DictState.UNKNOWN in view.instances.states:
+        yield finding(Verdict.CHECK, "", "the attributes of its instances could not be read")
     if view.instances.attributes_truncated:
         text = "more attribute names than a class has: it is used as a dictionary"
         yield finding(Verdict.NO, "dynamic_attrs", text)
         return
     count = view.instances.count
     partial = [name for name in view.gains_from if view.seen[name] < count and name != ORIG_CLASS]
-    stored = _stored(view)
+    # A base that is not ours may set attributes as well.
+    stored = view.stored if len(view.our_classes) == len(view.classes) else None
     if stored is None:
         if partial:
             yield finding(Verdict.CHECK, "dynamic_attrs", f"not on every instance: {listed(partial)}")
@@ -40,20 +48,12 @@ def attributes(view: ClassView) -> Iterator[Finding]:
         if inside:
             text = f"not on every instance, where the slot stays empty: {listed(inside)}"
             yield finding(Verdict.SAFE, "unset_message", text)
+    if view.stored is None and view.evidence is not None:
+        text = "its source could not be read: its code may set attributes that no instance has"
+        yield finding(Verdict.CHECK, "dynamic_attrs", text)
     if view.unseen and not is_made_twice(view):
         text = f"its code also sets {listed(view.unseen)}, which no instance has: slots too"
         yield finding(Verdict.FIXABLE, "dynamic_attrs", text)
-
-
-def _stored(view: ClassView) -> set[str] | None:
-    """Give the attributes that the source of all classes sets; None where some source is not known."""
-    # A base that is not ours may set attributes as well.
-    if not view.knows_sources or len(view.our_classes) < len(view.classes):
-        return None
-    found: set[str] = set()
-    for info, source in view.sources:
-        found.update(mangle(name, info.name) for name in (*source.stored, *source.annotations, *source.names))
-    return found
 
 
 def weak_references(view: ClassView) -> Iterator[Finding]:
@@ -90,7 +90,11 @@ def class_changes(view: ClassView) -> Iterator[Finding]:
     if view.evidence is None:
         return
     unread = [info for info in view.our_classes if view.source(info) is None]
-    blind = [(info, name) for info, name in view.methods_using("__class__") if info in unread]
+    blind = [
+        (info, name)
+        for info, name in view.methods_using("__class__")
+        if info in unread and not _is_made(view, info, name)
+    ]
     if blind:
         spots = [spot for info, name in blind for spot in view.spots_in(info, name)]
         text = "its own code names __class__, and its source could not be read: it may assign to it"
@@ -114,13 +118,18 @@ def class_changes(view: ClassView) -> Iterator[Finding]:
         yield finding(Verdict.CHECK, "class_assignment", text, spots)
 
 
+def _is_made(view: ClassView, info: TypeInfo, name: str) -> bool:
+    is_dataclass = "__dataclass_fields__" in view.kinds(info)
+    return view.is_foreign_code(info, name) or (is_dataclass and name in DATACLASS_METHODS)
+
+
 def _changes(view: ClassView, spot: Spot) -> bool:
     if spot.use is None:
         return False
     simple = view.info.name.rpartition(".")[2]
     if spot.use.other.rpartition(".")[2] == simple:
         return True
-    if spot.file not in {info.file for info in view.our_classes}:
+    if spot.file not in view.files:
         return False
     if spot.use.receiver is Receiver.SELF:
         return spot.use.owner in {source.qualname for _, source in view.sources}

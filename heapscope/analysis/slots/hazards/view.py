@@ -11,13 +11,15 @@ from functools import cached_property
 
 from heapscope.analysis.origins import Origin
 from heapscope.analysis.slots.evidence import Evidence, Spot, spot_of
-from heapscope.analysis.slots.layout import is_native_layout
+from heapscope.analysis.slots.layout import OBJECT_BASICSIZE, is_native_layout
 from heapscope.analysis.slots.model import ClassFacts, Finding, Verdict, kinds_by_name
 from heapscope.analysis.slots.names import is_dunder
 from heapscope.analysis.slots.source_model import ClassSource, ModuleSource, Receiver, UseKind
 from heapscope.snapshot.model import TypeInfo
 from heapscope.units import clean_text
+from heapscope.wire.protocol import DictState
 
+MAX_INSTANCES = 64  # examples looked at
 MAX_NAMED = 5  # names listed in one sentence, places given as examples
 SLOT_KINDS = frozenset({"member_descriptor"})
 METHOD_KINDS = frozenset({"function", "classmethod", "staticmethod", "builtin_function_or_method", "partialmethod"})
@@ -93,17 +95,23 @@ class ClassView:
 
     # ---- source ----
 
+    def file(self, info: TypeInfo) -> str:
+        """Give the file that a class was written in, as far as that is known."""
+        return self.evidence.source_of(info)[0] if self.evidence is not None else info.file
+
+    @cached_property
+    def files(self) -> frozenset[str]:
+        """The files of our classes."""
+        return frozenset(filter(None, map(self.file, self.our_classes)))
+
     def module(self, info: TypeInfo) -> ModuleSource | None:
         """Give the source of a class's file; None where it is not known, or the process may run another one."""
-        module = self.evidence.module(info.file) if self.evidence is not None else None
+        module = self.evidence.source_of(info)[1] if self.evidence is not None else None
         return None if module is None or module.is_newer else module
 
     def source(self, info: TypeInfo) -> ClassSource | None:
-        """Give the class statement; None where it is not known."""
-        module = self.module(info)
-        prefix = f"{info.module}."
-        qualname = info.name[len(prefix) :] if info.module and info.name.startswith(prefix) else info.name
-        return module.find(qualname, info.line) if module else None
+        """Give the class statement; None where it is not known, or the process may run another one."""
+        return self.evidence.source_of(info)[2] if self.evidence is not None and self.module(info) else None
 
     @cached_property
     def sources(self) -> list[tuple[TypeInfo, ClassSource]]:
@@ -118,7 +126,7 @@ class ClassView:
 
     def uses(self, *kinds: UseKind) -> list[Spot]:
         """Find uses on ``self`` in the source of our classes."""
-        return [spot_of(use, info.file) for info, source in self.sources for use in source.of_kind(*kinds)]
+        return [spot_of(use, self.file(info)) for info, source in self.sources for use in source.of_kind(*kinds)]
 
     def setattr_elsewhere(self, path: str) -> list[Spot]:
         """Find places of a file that set attributes of objects other than ``self`` by computed names."""
@@ -131,6 +139,33 @@ class ClassView:
         """Tell whether the source of a class is known and does not have this method: a decorator made it."""
         source = self.source(info)
         return source is not None and method not in source.names
+
+    @cached_property
+    def read_dicts(self) -> int:
+        """How many instances got a ``__dict__`` because code asked for it; where every one has a dict that is not known: 0.
+
+        Up to 3.12 only instances of plain classes go without one; subclasses of ``str`` or ``list`` do not.
+        """
+        counted = [DictState.MATERIALISED]
+        is_plain = self.facts.native_base is None or self.facts.native_base.basicsize <= OBJECT_BASICSIZE
+        if (3, 11) <= self.version < (3, 13) and is_plain:
+            counted.append(DictState.SPLIT)
+        states = self.instances.states
+        return sum(states[state].count for state in counted if state in states)
+
+    def holds(self, prefix: str) -> bool:
+        """Tell whether one of the first instances refers to an object of a type whose name begins so."""
+        if self.evidence is None:
+            return False
+        snapshot, namespaces = self.evidence.snapshot, self.evidence.namespaces
+        wanted = snapshot.type_index_by_address.get(self.info.address, -1)
+        for instance in (snapshot.type_index == wanted).nonzero()[0][:MAX_INSTANCES].tolist():
+            held = namespaces.references(instance)
+            dicts = [one for one in held if namespaces.type_of(one).name == "builtins.dict"]
+            held.extend(value for one in dicts for value in namespaces.references(one)[:MAX_INSTANCES])
+            if any(namespaces.type_of(one).name.startswith(prefix) for one in held[: MAX_INSTANCES * 2]):
+                return True
+        return False
 
     # ---- names in code ----
 
@@ -156,12 +191,25 @@ class ClassView:
             found |= {text for text in self.evidence.codes.constants_of(code) if text == "__dict__"}
         return frozenset(found)
 
+    def is_foreign_code(self, info: TypeInfo, name: str) -> bool:
+        """Tell whether what is behind a name of a class is known to be written elsewhere: by a library, or made at run time."""
+        if self.evidence is None:
+            return False
+        places = [self.evidence.codes.place_of(code) for code in self.code_of(info, name)]
+        return bool(places) and all(place.file and not self.evidence.is_ours(place.file) for place in places)
+
+    def has_own_code(self, info: TypeInfo) -> bool:
+        """Tell whether a class may have code that somebody wrote for it."""
+        if self.evidence is None:
+            return True
+        return any(not self.is_foreign_code(info, name) for name in self.evidence.namespaces.codes(info))
+
     def spots_in(self, info: TypeInfo, name: str) -> list[Spot]:
         """Say where a method was written; by its name alone where no line is known."""
         codes = self.code_of(info, name)
         places = [str(self.evidence.codes.place_of(code)) for code in codes[:1]] if self.evidence else []
         text = next((place for place in places if place), f"{clean_text(info.name, 100)}.{clean_text(name, 60)}")
-        return [Spot(info.file, text)]
+        return [Spot(self.file(info), text)]
 
     def methods_using(self, *names: str) -> Iterator[tuple[TypeInfo, str]]:
         """Find attributes of our classes whose code uses any of the names."""
@@ -210,16 +258,43 @@ class ClassView:
         for info, source in self.sources:
             found.update(dict.fromkeys(mangle(name, info.name) for name in source.stored))
         for info in self.our_classes:
-            found.update(dict.fromkeys(self._static_attributes(info)))
+            found.update(dict.fromkeys(self.static_attributes(info) or ()))
         return tuple(name for name in found if name not in known and self._is_stored(name))
 
-    def _static_attributes(self, info: TypeInfo) -> list[str]:
-        """Give what the compiler of 3.13 and newer noted; these names are not mangled yet."""
+    def static_attributes(self, info: TypeInfo) -> list[str] | None:
+        """Give the attributes that the compiler of 3.13 and newer saw methods set; None where it did not note them."""
         held = self.evidence.namespaces.of(info).get("__static_attributes__") if self.evidence is not None else None
-        if held is None or self.evidence is None:
-            return []
+        if held is None or self.evidence is None or not self.knows_names:
+            return None
         names = self.evidence.snapshot.naming.names
         return [mangle(names[one], info.name) for one in self.evidence.namespaces.references(held) if one in names]
+
+    def fields(self, info: TypeInfo) -> list[str]:
+        """Give the fields that a dataclass or a class of attrs has, those of its bases among them."""
+        if self.evidence is None:
+            return []
+        namespaces, names = self.evidence.namespaces, self.evidence.snapshot.naming.names
+        found: list[int] = []
+        held = namespaces.of(info)
+        if "__dataclass_fields__" in held:
+            found.extend(namespaces.references(held["__dataclass_fields__"]))  # a dict: its keys come first
+        for item in namespaces.references(held["__attrs_attrs__"]) if "__attrs_attrs__" in held else ():
+            found.extend(namespaces.references(item)[:1])  # the first slot of attr.Attribute is the name
+        return [names[one] for one in found if one in names]
+
+    @cached_property
+    def stored(self) -> frozenset[str] | None:
+        """The attributes that the code of our classes sets, fields among them; None where some of it is not known."""
+        found: set[str] = set()
+        for info in self.our_classes:
+            source, noted = self.source(info), self.static_attributes(info)
+            if source is None and noted is None and self.has_own_code(info):
+                return None
+            found.update(noted or ())
+            found.update(self.fields(info))
+            if source is not None:
+                found.update(mangle(name, info.name) for name in (*source.stored, *source.annotations, *source.names))
+        return frozenset(found)
 
     def _is_stored(self, name: str) -> bool:
         """Tell whether setting an attribute would store it on the instance."""
