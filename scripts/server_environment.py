@@ -1,6 +1,7 @@
-"""Make the environment in which the tests run third-party servers and programs with pandas, and print its interpreter.
+"""Make the environment in which the tests run third-party code, and print its interpreter.
 
-Never touches the environment of heapscope itself: they get a folder of their own under the user's cache.
+Never touches the environment of heapscope itself: servers (with pandas), libraries to patch, and those of a corpus each get a
+folder of their own under the user's cache.
 """
 
 from __future__ import annotations
@@ -12,20 +13,23 @@ import sys
 import venv
 from pathlib import Path
 
-LOCK = Path(__file__).resolve().parents[1] / "requirements-servers-lock.txt"
+KINDS = ("servers", "libraries", "corpus")
 
 
-def main() -> int:
+def main(kind: str = "servers") -> int:
     """Make or find the folder that belongs to this lock file and this interpreter."""
-    digest = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()[:12]
+    if kind not in KINDS:
+        sys.exit(f"one of {', '.join(KINDS)}")
+    lock = Path(__file__).resolve().parents[1] / f"requirements-{kind}-lock.txt"
+    digest = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:12]
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = base / "heapscope" / f"servers-{digest}"
+    folder = base / "heapscope" / f"{kind}-{digest}"
     python = folder / "bin" / "python"
     done = folder / "complete"
     if not done.exists():
-        print("making the environment of the third-party servers and pandas (once)", file=sys.stderr)
+        print(f"making the environment of the third-party {kind} (once)", file=sys.stderr)
         venv.create(folder, clear=True, with_pip=True)
-        words = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(LOCK)]
+        words = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(lock)]
         if subprocess.run(words, stdout=sys.stderr, check=False).returncode != 0:
             return 1
         done.touch()
@@ -34,4 +38,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from heapscope.analysis.origins import Origin
 from heapscope.analysis.slots.evidence import Evidence
 from heapscope.analysis.slots.hazards import dicts, frameworks, layout, names, pickling, population
-from heapscope.analysis.slots.hazards.view import METHOD_KINDS, SLOT_KINDS, ClassView, finding
+from heapscope.analysis.slots.hazards.subject import SLOT_KINDS
+from heapscope.analysis.slots.hazards.view import METHOD_KINDS, ClassView, finding
 from heapscope.analysis.slots.model import SEVERITY, ClassChange, ClassFacts, Finding, Verdict
 from heapscope.analysis.slots.names import is_dunder
 from heapscope.snapshot.model import TypeInfo

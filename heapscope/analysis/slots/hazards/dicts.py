@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from heapscope.analysis.slots.evidence import Spot
+from heapscope.analysis.slots.hazards.subject import SLOT_KINDS
 from heapscope.analysis.slots.hazards.view import (
     DICT_NAMES,
     METHOD_KINDS,
-    SLOT_KINDS,
     ClassView,
     finding,
     listed,

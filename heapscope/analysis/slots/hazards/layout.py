@@ -8,7 +8,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from heapscope.analysis.slots.hazards.view import SLOT_KINDS, ClassView, finding, listed
+from heapscope.analysis.slots.hazards.subject import SLOT_KINDS
+from heapscope.analysis.slots.hazards.view import ClassView, finding, listed
 from heapscope.analysis.slots.layout import OBJECT_BASICSIZE, is_native_layout
 from heapscope.analysis.slots.model import Finding, Verdict, gives_dict
 from heapscope.snapshot.model import TypeInfo

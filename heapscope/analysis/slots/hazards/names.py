@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from heapscope.analysis.slots import names as slot_names
 from heapscope.analysis.slots.evidence import Spot, spot_of
-from heapscope.analysis.slots.hazards.view import METHOD_KINDS, SLOT_KINDS, ClassView, finding, listed, mangle
+from heapscope.analysis.slots.hazards.subject import SLOT_KINDS
+from heapscope.analysis.slots.hazards.view import METHOD_KINDS, ClassView, finding, listed, mangle
 from heapscope.analysis.slots.model import Finding, Verdict
 from heapscope.analysis.slots.source_model import UseKind
 from heapscope.snapshot.model import TypeInfo
