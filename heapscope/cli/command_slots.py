@@ -33,6 +33,9 @@ if TYPE_CHECKING:  # numpy costs 100 ms
 @click.option(
     "--min-instances", type=click.IntRange(min=0), default=1, show_default=True, help="Leave out rarer classes."
 )
+@click.option("--patch", is_flag=True, help="Write a unified diff of the change instead of the list.")
+@click.option("--type", "type_names", multiple=True, metavar="NAME", help="With --patch: only this class; repeatable.")
+@click.option("--old-pickles", is_flag=True, help="With --patch: have pickles written before the change load after it.")
 @choice_options
 @output_options
 @capture_options
@@ -42,11 +45,21 @@ def command(
     *,
     source: str,
     min_instances: int,
+    patch: bool,
+    type_names: tuple[str, ...],
+    old_pickles: bool,
     choice: RowChoice,
     out: OutputChoice,
     capture: CaptureChoice,
 ) -> None:
     """List the classes of SOURCE, a pid or a snapshot file, that would save memory with __slots__."""
+    if patch:
+        from heapscope.cli.slots_patch import PatchChoice, write_patch  # noqa: PLC0415 - only for patches
+
+        write_patch(source, PatchChoice(type_names, old_pickles, min_instances), capture=capture, out=out, talk=talk)
+        return
+    if type_names or old_pickles:
+        raise click.UsageError("--type and --old-pickles belong to --patch")
     list_source(
         source,
         lambda snapshot: slots_rows(snapshot, min_instances=min_instances),

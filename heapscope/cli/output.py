@@ -83,7 +83,11 @@ def write_object(value: Mapping[str, object], text: str, options: OutputOptions)
 
 def write_text(text: str, options: OutputOptions) -> None:
     """Write the result to stdout, or at once into the file."""
-    data = text.encode("utf-8", "backslashreplace")
+    write_bytes(text.encode("utf-8", "backslashreplace"), options)
+
+
+def write_bytes(data: bytes, options: OutputOptions) -> None:
+    """Write what is no text of ours, such as lines of source files, in the same places."""
     if options.path is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)

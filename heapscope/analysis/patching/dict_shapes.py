@@ -22,17 +22,21 @@ class Names(cst.CSTVisitor):
 class MadeObjects(cst.CSTVisitor):
     """Finds whether a name holds an instance made by ``__new__`` or by a call of the class."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, class_name: str) -> None:
         super().__init__()
         self.made = False
+        self.is_empty = True
         self._name = name
+        self._class = class_name
 
     def visit_Assign(self, node: cst.Assign) -> None:
         targets = [each.target.value for each in node.targets if isinstance(each.target, cst.Name)]
         if self._name in targets and isinstance(node.value, cst.Call):
             function = node.value.func
             by_new = isinstance(function, cst.Attribute) and function.attr.value == "__new__"
-            self.made = self.made or by_new or is_class(function)
+            by_call = is_class(function) or (isinstance(function, cst.Name) and function.value == self._class)
+            self.made = self.made or by_new or by_call
+            self.is_empty = self.is_empty and by_new
 
 
 def dict_owner(node: cst.CSTNode) -> cst.BaseExpression | None:

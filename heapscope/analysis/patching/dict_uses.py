@@ -259,8 +259,12 @@ class _Planner(cst.CSTVisitor):
 
     def _is_new_object(self, receiver: str) -> bool:
         """Tell whether a name holds an instance that this method has just made, by ``__new__`` or a call of the class."""
-        finder = MadeObjects(receiver)
+        finder = MadeObjects(receiver, self._context.place.bare_name)
         self._method.visit(finder)
+        if finder.made and not finder.is_empty:
+            self._context.note(
+                f"{self._name}: what __init__ set on {receiver} stays, unless it is set anew", self._method
+            )
         return finder.made and receiver != self._owner
 
     def _loop(self, line: cst.CSTNode, receiver: str) -> cst.FlattenSentinel[cst.BaseStatement]:

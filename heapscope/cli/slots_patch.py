@@ -1,0 +1,136 @@
+"""``heapscope slots SOURCE --patch``: the changes of classes as a unified diff.
+
+Never writes to a source file: the diff goes to stdout or into a file of its own, and the user applies it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from heapscope.cli.capturing import capture_options_of, open_with_progress
+from heapscope.cli.options import CaptureChoice, OutputChoice
+from heapscope.cli.output import check_output_path, write_bytes
+from heapscope.cli.talk import Talk
+from heapscope.errors import UsageError
+from heapscope.units import clean_text
+
+if TYPE_CHECKING:  # numpy costs 100 ms, libcst 600
+    from heapscope.analysis.patching.model import Patch, PatchNote
+    from heapscope.analysis.slots.model import ClassChange, SlotsRow
+    from heapscope.service.patch_sources import ReadSource
+    from heapscope.snapshot.model import Snapshot
+
+    Plan = Sequence[ClassChange]
+
+_PATCHED_UNASKED = ("safe", "fixable")
+_MAX_SHOWN = 300
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PatchChoice:
+    """What the options about patches say. ``type_names`` are names, or their ends behind a dot; empty means all that is safe."""
+
+    type_names: tuple[str, ...] = ()
+    old_pickles: bool = False
+    min_instances: int = 1
+
+
+def write_patch(source: str, choice: PatchChoice, *, capture: CaptureChoice, out: OutputChoice, talk: Talk) -> None:
+    """Write the diff for the classes of a pid or a file.
+
+    Raises:
+        UsageError: no class of a name that was given has instances.
+    """
+    from heapscope.service.patch_sources import reader_of  # noqa: PLC0415 - only for patches
+    from heapscope.service.sources import find_pid  # noqa: PLC0415 - only for patches
+
+    if out.output is not None:
+        check_output_path(out.output, force=out.force)
+    snapshot = open_with_progress(source, capture_options_of(capture), talk)
+    patch = patch_snapshot(snapshot, choice, reader_of(snapshot.meta, find_pid(source)), talk.warn)
+    for note in patch.notes:
+        talk.warn(_told(note))
+    _write(patch, out, talk)
+
+
+def patch_snapshot(
+    snapshot: Snapshot, choice: PatchChoice, read_source: ReadSource, warn: Callable[[str], None]
+) -> Patch:
+    """Make the patch of the chosen classes; ``read_source`` gives the bytes of a file, None if it is not at hand."""
+    from heapscope.analysis.patching import plans  # noqa: PLC0415 - numpy, 100 ms
+    from heapscope.analysis.patching.model import PatchOptions  # noqa: PLC0415 - numpy, 100 ms
+    from heapscope.analysis.patching.patch import patch_classes  # noqa: PLC0415 - libcst, 600 ms
+    from heapscope.analysis.slots.layout import parse_version  # noqa: PLC0415 - numpy, 100 ms
+
+    chosen = [plans.with_files(plan, snapshot) for plan in _plans(snapshot, choice, warn)]
+    changes = [change for plan in chosen for change in plan]
+    sources = {file: data for file in plans.files_to_read(changes, snapshot) if (data := read_source(file)) is not None}
+    options = PatchOptions(parse_version(snapshot.meta.python_version), old_pickles=choice.old_pickles)
+    return patch_classes(chosen, sources, options)
+
+
+def _plans(snapshot: Snapshot, choice: PatchChoice, warn: Callable[[str], None]) -> list[Plan]:
+    from heapscope.analysis.patching.plans import facts_of, plan_of  # noqa: PLC0415 - numpy, 100 ms
+    from heapscope.analysis.slots.advice import advise_slots  # noqa: PLC0415 - numpy, 100 ms
+
+    rows = advise_slots(snapshot)
+    wanted = {(row.type_name, row.instances) for row in _choose(rows, choice, warn)}
+    doubtful = {row.type_name for row in rows if row.verdict not in _PATCHED_UNASKED}
+    found: list[Plan] = []
+    for instances in snapshot.instances:
+        info = snapshot.type_at(instances.type_address)
+        if info is not None and (info.name, instances.count) in wanted:
+            found.append(plan_of(facts_of(snapshot, info, instances), snapshot))
+    return found if choice.type_names else [plan for plan in found if _is_agreed(plan, doubtful, warn)]
+
+
+def _is_agreed(plan: Plan, doubtful: set[str], warn: Callable[[str], None]) -> bool:
+    """Leave a class out, unless it was asked for, whose base class is in doubt itself: both would change."""
+    base = next((change.type_name for change in plan if change.type_name in doubtful), "")
+    if base:
+        warn(f"{_shown(plan[-1].type_name)}: left as it is: its base class {_shown(base)} must be looked at first")
+    return not base
+
+
+def _choose(rows: Sequence[SlotsRow], choice: PatchChoice, warn: Callable[[str], None]) -> list[SlotsRow]:
+    if not choice.type_names:
+        enough = [row for row in rows if row.instances >= choice.min_instances and row.saves_bytes > 0]
+        return [row for row in enough if row.verdict in _PATCHED_UNASKED]
+    chosen: list[SlotsRow] = []
+    for name in choice.type_names:
+        found = [row for row in rows if f".{row.type_name}".endswith(f".{name}")]
+        if not found:
+            shown = clean_text(name, 100)
+            raise UsageError(f"no class {shown} has instances with a __dict__", hint="heapscope slots SOURCE -n 0")
+        for row in found:
+            if row.verdict not in _PATCHED_UNASKED:
+                warn(f"{_shown(row.type_name)}: {row.verdict}: {'; '.join(row.blockers) or 'saves nothing'}")
+        chosen += [row for row in found if row not in chosen]
+    return chosen
+
+
+def _write(patch: Patch, out: OutputChoice, talk: Talk) -> None:
+    from heapscope.analysis.patching.diff import common_base, unified_diff  # noqa: PLC0415 - only for patches
+
+    base = common_base([file.file for file in patch.files], os.getcwd())
+    write_bytes(unified_diff(patch.files, base), out.options)
+    if not patch.files:
+        talk.say("nothing to patch")
+        return
+    where = "" if base != "/" else " -d /"
+    name = clean_text(out.output, _MAX_SHOWN) if out.output is not None else "FILE"
+    count = len(patch.type_names)
+    talk.say(f"{count} class{'' if count == 1 else 'es'} changed; apply with: patch -p1{where} < {name}")
+
+
+def _told(note: PatchNote) -> str:
+    place = f" ({_shown(note.file)}:{note.line})" if note.line else ""
+    left = "left as it is: " if note.is_refusal else ""
+    return f"{_shown(note.type_name)}: {left}{note.text}{place}"
+
+
+def _shown(text: str) -> str:
+    return clean_text(text, _MAX_SHOWN)
