@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import libcst as cst
 
@@ -24,13 +24,13 @@ ATTRS_NEW = frozenset(f"{module}.{name}" for module in ("attr", "attrs") for nam
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Context:
-    """One class to change. ``changed`` are all classes that change with it."""
+    """One class to change. ``changed`` are all classes that change with it, by their place."""
 
     change: ClassChange
     located: Located
     hierarchy: Hierarchy
     options: PatchOptions
-    changed: Sequence[Located] = ()
+    changed: dict[ClassPlace, Context] = dataclasses.field(default_factory=dict)
     notes: list[PatchNote] = dataclasses.field(default_factory=list)
 
     @property

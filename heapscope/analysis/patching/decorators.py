@@ -18,6 +18,7 @@ from heapscope.analysis.patching.nodes import (
     small_statements,
     statements_of,
 )
+from heapscope.analysis.patching.uses import assigned_order
 from heapscope.analysis.slots.names import unmangle
 
 _NO_FIELDS = frozenset(
@@ -96,6 +97,8 @@ def _check_fields(context: Context) -> None:
     node = context.place.node
     fields = own_fields(node, context).union(*(own_fields(base.place.node, context) for base in ancestors))
     names = [unmangle(name, context.place.bare_name) for name in context.change.names]
+    bound = {name for each in (node, *(base.place.node for base in ancestors)) for name in bound_names(each)}
+    names += [name for name in assigned_order(node) if name not in names and name not in bound]
     extra = [name for name in names if name not in fields and not (name.startswith("__") and name.endswith("__"))]
     if extra and unknown:
         context.note(f"{', '.join(extra)}: must be fields of {', '.join(sorted(unknown))}, which is in another file")

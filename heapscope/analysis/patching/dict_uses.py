@@ -28,6 +28,7 @@ from heapscope.analysis.patching.dict_shapes import (
     target_of,
 )
 from heapscope.analysis.patching.nodes import first_parameter, parse_lines, statements_of, with_statements
+from heapscope.analysis.patching.uses import is_unbound
 
 Replace = Callable[[cst.CSTNode], cst.CSTNode | cst.FlattenSentinel[cst.BaseStatement]]
 _READING_METHODS = frozenset({"items", "keys", "values", "get", "copy"})
@@ -71,7 +72,7 @@ def rewrite_dict_uses(node: cst.ClassDef, slots: Sequence[str], context: Context
     statements = []
     for statement in statements_of(node):
         edited = statement
-        if isinstance(statement, cst.FunctionDef) and not _is_static(statement):
+        if isinstance(statement, cst.FunctionDef) and not is_unbound(statement):
             planner = _Planner(statement, slots, context, uses)
             statement.visit(planner)
             if planner.plans:
@@ -94,11 +95,6 @@ def helper_name(uses: DictUses, context: Context) -> str:
 def _copies(call: cst.BaseExpression, owner: str) -> bool:
     """Tell whether an update takes the attributes of the instance itself."""
     return isinstance(call, cst.Call) and all(is_dict_of(each.value, owner) for each in call.args)
-
-
-def _is_static(function: cst.FunctionDef) -> bool:
-    names = [each.decorator.value for each in function.decorators if isinstance(each.decorator, cst.Name)]
-    return "staticmethod" in names or "classmethod" in names
 
 
 class _Replacer(cst.CSTTransformer):

@@ -12,6 +12,7 @@ import libcst as cst
 
 from heapscope.analysis.patching.module import ClassPlace, Module, module_words
 
+_PLAIN_MODULES = ("collections.abc.", "typing.")
 # Bases that have no __init__ of their own, no instance attributes, and empty slots.
 _PLAIN_BASES = frozenset(
     {
@@ -39,8 +40,8 @@ class Hierarchy:
 
     def __init__(self, modules: Mapping[str, Module]) -> None:
         self.modules = modules
-        self._all = [Located(module, place) for module in modules.values() for place in module.classes]
-        self._by_node = {located.place.node: located for located in self._all}
+        self.all_classes = [Located(module, place) for module in modules.values() for place in module.classes]
+        self._by_node = {located.place.node: located for located in self.all_classes}
 
     def bases_of(self, located: Located) -> tuple[list[Located], set[str]]:
         """Give the direct bases that are in the files, and the dotted names of those that are not (plain ones left out)."""
@@ -53,7 +54,7 @@ class Hierarchy:
                 found.append(base)
             else:
                 unknown |= located.module.meanings(expression) or {"?"}
-        return found, unknown - _PLAIN_BASES
+        return found, {name for name in unknown - _PLAIN_BASES if not name.startswith(_PLAIN_MODULES)}
 
     def ancestors(self, located: Located) -> tuple[list[Located], set[str]]:
         """Give all bases, near ones first, and the names of those that are in none of the files."""
@@ -70,7 +71,7 @@ class Hierarchy:
 
     def subclasses(self, located: Located) -> Iterator[Located]:
         """Yield the class statements that derive from one, directly or not."""
-        for other in self._all:
+        for other in self.all_classes:
             if other is not located and other.place is not located.place:
                 ancestors, _ = self.ancestors(other)
                 if any(ancestor.place is located.place for ancestor in ancestors):

@@ -14,6 +14,7 @@ import libcst as cst
 from heapscope.analysis.patching.class_edit import edit_class
 from heapscope.analysis.patching.context import Context
 from heapscope.analysis.patching.hierarchy import Hierarchy
+from heapscope.analysis.patching.layouts import layout_conflicts
 from heapscope.analysis.patching.model import FilePatch, Patch, PatchNote, PatchOptions, Refused
 from heapscope.analysis.patching.module import Module, find_class, parse_module
 from heapscope.analysis.slots.model import ClassChange
@@ -33,11 +34,12 @@ def patch_classes(plans: Iterable[Plan], sources: Mapping[str, bytes], options: 
     contexts: dict[str, Context] = {}
     for change in wanted.values():
         _locate(change, modules, options, contexts, notes)
-    everything = [context.located for context in contexts.values()]
-    contexts = {name: dataclasses.replace(each, changed=everything) for name, each in contexts.items()}
+    for context in contexts.values():
+        context.changed.update({each.place: each for each in contexts.values()})
     refused = {name for name in wanted if name not in contexts}
     for name, context in contexts.items():
         refused |= {name} if _is_refused(context, notes) else set()
+    refused |= _conflicting(modules, [context for name, context in contexts.items() if name not in refused], notes)
     accepted = _accept(plans, refused, notes)
     chosen = [context for name, context in contexts.items() if name in accepted]
     notes += [note for context in chosen for note in context.notes]
@@ -115,6 +117,14 @@ def _is_refused(context: Context, notes: list[PatchNote]) -> bool:
         )
         return True
     return False
+
+
+def _conflicting(modules: Mapping[str, Module], contexts: Iterable[Context], notes: list[PatchNote]) -> set[str]:
+    found = set()
+    for context, text in layout_conflicts(Hierarchy(modules), list(contexts)):
+        found.add(context.change.type_name)
+        notes.append(PatchNote(context.change.type_name, text, context.module.path, is_refusal=True))
+    return found
 
 
 def _accept(plans: Iterable[Plan], refused: set[str], notes: list[PatchNote]) -> set[str]:

@@ -105,5 +105,4 @@ def _base_names(context: Context) -> set[str]:
 
 def _base_gets_setstate(context: Context) -> bool:
     """Tell whether a base changes with this class, and so gets a ``__setstate__`` for old pickles."""
-    places = {located.place for located in context.changed}
-    return any(base.place in places for base in context.ancestors())
+    return any(base.place in context.changed for base in context.ancestors())

@@ -167,9 +167,15 @@ class _Targets(cst.CSTVisitor):
             self.deleted = node
 
 
+def is_unbound(function: cst.FunctionDef) -> bool:
+    """Tell whether the first parameter of a method is no instance."""
+    names = [each.decorator.value for each in function.decorators if isinstance(each.decorator, cst.Name)]
+    return "staticmethod" in names or _is_classmethod(function)
+
+
 def assigned_order(node: cst.ClassDef) -> list[str]:
     """Give the attributes that methods of a class set on their instance, in the order of the text, ``__init__`` first."""
-    functions = [each for each in statements_of(node) if isinstance(each, cst.FunctionDef)]
+    functions = [each for each in statements_of(node) if isinstance(each, cst.FunctionDef) and not is_unbound(each)]
     functions.sort(key=lambda function: function.name.value != "__init__")
     order: list[str] = []
     for function in functions:
@@ -201,3 +207,12 @@ class _SelfTargets(cst.CSTVisitor):
 
     def visit_AnnAssign(self, node: cst.AnnAssign) -> None:
         self._take(node.target)
+
+    def visit_AugAssign(self, node: cst.AugAssign) -> None:
+        self._take(node.target)
+
+    def visit_For(self, node: cst.For) -> None:
+        self._take(node.target)
+
+    def visit_AsName(self, node: cst.AsName) -> None:
+        self._take(node.name)

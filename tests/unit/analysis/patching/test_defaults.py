@@ -186,7 +186,7 @@ def test_own_setattr_does_not_see_the_default() -> None:
     """
     with module_of(patched(source)) as module:
         assert module.C().a == 1
-        assert [("a", 1)] == module.LOG
+        assert module.LOG == [("a", 1)]
 
 
 @pytest.mark.parametrize(
