@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-HEAVY = ("numpy", "textual", "psutil", "objgraph", "pyrasite", "asyncio", "sqlite3", "rich.table", "elftools")
+HEAVY = ("numpy", "textual", "psutil", "objgraph", "pyrasite", "asyncio", "sqlite3", "rich.table", "elftools", "libcst")
 _RUN_HELP = """
 import json, sys
 from heapscope.cli.main import main
@@ -39,7 +39,11 @@ def modules_after(*arguments: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--help",), ("--version",), *((name, "--help") for name in ("types", "dominators", "paths", "object", "attach"))],
+    [
+        ("--help",),
+        ("--version",),
+        *((name, "--help") for name in ("types", "dominators", "paths", "object", "slots", "attach")),
+    ],
 )
 def test_help_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
     """Help answers without numpy, Textual or psutil."""

@@ -6,6 +6,7 @@ Never judges whether the change is wise, and never reads a source. Loads no libc
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 
 from heapscope.analysis.origins import Origin, files_by_package, origin_of, top_package
@@ -87,20 +88,32 @@ def _change(info: TypeInfo, names: Sequence[str], facts: ClassFacts, *, keeps_we
 
 
 def with_files(changes: Sequence[ClassChange], snapshot: Snapshot) -> tuple[ClassChange, ...]:
-    """Fill in files that a class without methods of its own does not show: those of others in its module."""
+    """Fill in the file where a class's own methods show none, or that of a decorator which made them: its module's file.
+
+    That is the file of the module's name, else the one that most classes of the module are in.
+    """
     modules = {info.name: info.module for info in snapshot.types}
-    files: dict[str, set[str]] = {}
+    files: dict[str, Counter[str]] = {}
     for info in snapshot.types:
         if info.file.startswith("/"):
-            files.setdefault(info.module, set()).add(info.file)
+            files.setdefault(info.module, Counter())[info.file] += 1
 
     def fill(change: ClassChange) -> ClassChange:
-        found = files.get(modules.get(change.type_name, ""), set())
-        if change.file.startswith("/") or len(found) != 1:
+        module = modules.get(change.type_name, "")
+        found = files.get(module, Counter())
+        best = max(found, key=lambda file: (_is_file_of(file, module), found[file], file), default="")
+        good = change.file.startswith("/") and (_is_file_of(change.file, module) or not _is_file_of(best, module))
+        if best == change.file or not best or (good and module != "__main__"):
             return change
-        return dataclasses.replace(change, file=next(iter(found)), line=0)
+        return dataclasses.replace(change, file=best, line=0)
 
     return tuple(fill(change) for change in changes)
+
+
+def _is_file_of(file: str, module: str) -> bool:
+    words = file.removesuffix(".py").removesuffix("/__init__").split("/")
+    wanted = module.split(".")
+    return words[-len(wanted) :] == wanted
 
 
 def files_to_read(changes: Sequence[ClassChange], snapshot: Snapshot) -> list[str]:
