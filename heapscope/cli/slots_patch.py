@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # numpy costs 100 ms, libcst 600
 
 _PATCHED_UNASKED = ("safe", "fixable")
 _MAX_SHOWN = 300
+_MAX_LINE = 1000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,14 +79,17 @@ def _plans(snapshot: Snapshot, choice: PatchChoice, warn: Callable[[str], None])
     from heapscope.analysis.slots.advice import advise_slots  # noqa: PLC0415 - numpy, 100 ms
 
     rows = advise_slots(snapshot)
-    wanted = {(row.type_name, row.instances) for row in _choose(rows, choice, warn)}
-    doubtful = {row.type_name for row in rows if row.verdict not in _PATCHED_UNASKED}
-    found: list[Plan] = []
+    chosen = _choose(rows, choice, warn)
+    found: list[Plan] = [row.changes for row in chosen if row.changes]
+    unplanned = {(row.type_name, row.instances) for row in chosen if not row.changes}
     for instances in snapshot.instances:
         info = snapshot.type_at(instances.type_address)
-        if info is not None and (info.name, instances.count) in wanted:
+        if info is not None and (info.name, instances.count) in unplanned:
             found.append(plan_of(facts_of(snapshot, info, instances), snapshot))
-    return found if choice.type_names else [plan for plan in found if _is_agreed(plan, doubtful, warn)]
+    if choice.type_names:
+        return found
+    doubtful = {row.type_name for row in rows if row.verdict not in _PATCHED_UNASKED}
+    return [plan for plan in found if _is_agreed(plan, doubtful, warn)]
 
 
 def _is_agreed(plan: Plan, doubtful: set[str], warn: Callable[[str], None]) -> bool:
@@ -116,7 +121,8 @@ def _write(patch: Patch, out: OutputChoice, talk: Talk) -> None:
     from heapscope.analysis.patching.diff import common_base, unified_diff  # noqa: PLC0415 - only for patches
 
     base = common_base([file.file for file in patch.files], os.getcwd())
-    write_bytes(unified_diff(patch.files, base), out.options)
+    diff = unified_diff(patch.files, base)
+    write_bytes(_harmless(diff) if out.output is None and sys.stdout.isatty() else diff, out.options)
     if not patch.files:
         talk.say("nothing to patch")
         return
@@ -124,6 +130,12 @@ def _write(patch: Patch, out: OutputChoice, talk: Talk) -> None:
     name = clean_text(out.output, _MAX_SHOWN) if out.output is not None else "FILE"
     count = len(patch.type_names)
     talk.say(f"{count} class{'' if count == 1 else 'es'} changed; apply with: patch -p1{where} < {name}")
+
+
+def _harmless(diff: bytes) -> bytes:
+    """Make a diff fit for a terminal: sources may hold anything, such as sequences that it would obey."""
+    lines = diff.decode("utf-8", "backslashreplace").removesuffix("\n").split("\n")
+    return "".join(clean_text(line.expandtabs(), _MAX_LINE) + "\n" for line in lines if diff).encode()
 
 
 def _told(note: PatchNote) -> str:

@@ -117,7 +117,7 @@ def werkzeug_works() -> Any:
     bound = urls.bind("example.org")
     decoder = MultipartDecoder(b"x")
     decoder.receive_data(b'\r\n--x\r\nContent-Disposition: form-data; name="f"\r\n\r\nvalue\r\n--x--')
-    events = [repr(decoder.next_event()) for _ in range(4)]
+    events = [repr(decoder.next_event()).partition(" at 0x")[0] for _ in range(4)]
     return [bound.match("/2024/x"), bound.match("/a/b"), bound.build("page", {"year": 1, "name": "n"}), events]
 
 

@@ -108,3 +108,14 @@ def test_wrong_words_are_refused(run: Any) -> None:
     assert run("--type", "Nobody", code=2) == b""
     assert "no class Nobody has instances" in run.said
     assert main(["slots", "1", "--type", "x"]) == 2
+
+
+def test_a_terminal_is_not_told_what_to_do() -> None:
+    """Sources may hold anything; what is shown is no longer a diff to apply."""
+    from heapscope.cli.slots_patch import _harmless
+
+    assert _harmless(b"+x = '\x1b[31m\xff'\t# \xc3\xa9\r\n").count(b"\n") == 1
+    assert b"\x1b" not in _harmless(b"+x = '\x1b[31m'\n")
+    assert b"\r" not in _harmless(b"+x\r\n")
+    assert _harmless(b"") == b""
+    assert _harmless("-é\n+x\n".encode()) == "-é\n+x\n".encode()
