@@ -18,6 +18,8 @@ from heapscope.analysis.paths import Exclusions, Paths, find_paths
 from heapscope.analysis.retained import EXACT_TYPES, retained_by_type
 from heapscope.analysis.roots import Roots, find_roots
 from heapscope.analysis.type_names import TypeNames, name_types, sum_by
+from heapscope.analysis.waste.find import find_waste
+from heapscope.analysis.waste.model import WasteReport
 from heapscope.errors import UsageError
 from heapscope.graph.library import UNWATCHED, Oversight
 from heapscope.graph.recursive import recursive_size_of
@@ -153,6 +155,10 @@ class HeapQueries:
         """What awaits collection. O(n) once the roots are known."""
         lost = np.flatnonzero(self.roots.reached == 0).astype(np.uint32)
         return Garbage(self.roots.garbage_count, self.roots.garbage_bytes, self.count_types(lost))
+
+    def waste(self, least_bytes: int | None = None) -> WasteReport:
+        """Find remedies other than slots that save at least so many bytes each; see ``find_waste``."""
+        return find_waste(self.snapshot, lambda _: self.paths, least_bytes=least_bytes, oversight=self.oversight)
 
     def types(self, *, recursive: bool = True, retained: bool = True) -> list[TypeFigures]:
         """Give the figures of every type name that has objects, largest shallow size first.

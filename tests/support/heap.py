@@ -26,7 +26,10 @@ Frame = tuple[int, bytes]
 
 @dataclasses.dataclass(eq=False)
 class HeapObject:
-    """One object to be recorded. ``references`` may hold bare addresses, to refer to what is not recorded."""
+    """One object to be recorded. ``references`` may hold bare addresses, to refer to what is not recorded.
+
+    ``allocated`` 0 is ``size`` as one block.
+    """
 
     address: int
     type_name: str
@@ -35,6 +38,8 @@ class HeapObject:
     length: int
     fingerprint: int = 0
     references: list[HeapObject | int] = dataclasses.field(default_factory=list)
+    allocated: int = 0
+    refcount: int = 1
 
     def refers_to(self, *others: HeapObject | int) -> HeapObject:
         """Add references, in order; the same one may be added again."""
@@ -82,6 +87,10 @@ def instances_record(type_address: int, count: int, **changes: Any) -> dict[str,
     return record | changes
 
 
+def _allocated(item: HeapObject) -> int:
+    return item.allocated or (item.size + 15) // 16 * 16
+
+
 def objects_payload(objects: list[HeapObject], type_addresses: dict[str, int]) -> bytes:
     """Encode one batch of objects."""
     references = [
@@ -92,8 +101,8 @@ def objects_payload(objects: list[HeapObject], type_addresses: dict[str, int]) -
             [item.address for item in objects],
             [type_addresses[item.type_name] for item in objects],
             [item.size for item in objects],
-            [(item.size + 15) // 16 * 16 for item in objects],
-            [1 for _ in objects],
+            [_allocated(item) for item in objects],
+            [item.refcount for item in objects],
             [item.length for item in objects],
             [item.fingerprint for item in objects],
             [item.flags << 32 | len(item.references) for item in objects],
@@ -111,7 +120,8 @@ def packed_row(item: HeapObject, type_addresses: dict[str, int]) -> PackedRow:
         item.address,
         type_addresses[item.type_name],
         shallow=item.size,
-        allocated=(item.size + 15) // 16 * 16,
+        allocated=_allocated(item),
+        refcount=item.refcount,
         length=item.length,
         flags=item.flags,
         fingerprint=item.fingerprint,
