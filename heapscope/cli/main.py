@@ -30,6 +30,7 @@ COMMANDS = {
     "object": "Say everything that is known about one object.",
     "growth": "Show what changed between two snapshots, type by type.",
     "slots": "List classes that __slots__ would make smaller.",
+    "waste": "List other remedies than __slots__: what they save, where, and the change to make.",
 }
 
 
