@@ -18,6 +18,7 @@ class Scope(enum.Enum):
     MAIN = "Looking at a snapshot"
     TABLE = "Tables"
     TREE = "Dominators"
+    REMEDIES = "Other remedies"
     PATHS = "Paths"
     SLOTS = "Slots"
     ADVICE = "Slots of one class"
@@ -107,6 +108,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("close", Scope.TREE, ("left", "h"), "close the row; of a closed one: what holds it"),
     Action("toggle_merge", Scope.TREE, ("m",), "children of one type as one row, or each for itself", "Merge"),
     Action("retry_holders", Scope.TREE, ("R",), "after an error or a cancel: compute again"),
+    Action("other_remedies", Scope.REMEDIES, ("o",), "what else than __slots__ would save memory, and back", "Other"),
+    Action("retry_waste", Scope.REMEDIES, ("R",), "after an error or a cancel: search again"),
     Action("other_table", Scope.PATHS, ("tab",), "from the paths to the steps, and back", "Steps"),
     Action("back", Scope.PATHS, ("escape",), "take back an exclusion, else go back; cancels the search", "Back"),
     Action("show_place", Scope.PATHS, ("d",), "show the step in the dominator tree", "Dominators"),

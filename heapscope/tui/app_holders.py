@@ -67,7 +67,7 @@ class HoldersApp(BaseApp):
         if event.job is not self.runner.holders_job or self.keeper.view is None:
             return
         self.keeper.view = dataclasses.replace(self.keeper.view, holders=event.holders)
-        self._show_view()
+        self.show_view()
         for screen in self._paths_screens:
             if screen.holders is None:
                 screen.search(event.holders)
@@ -76,9 +76,10 @@ class HoldersApp(BaseApp):
         """Show retained sizes of types."""
         if event.job is self.runner.holders_job and self.keeper.view is not None:
             self.keeper.view = dataclasses.replace(self.keeper.view, current=event.analysis)
-            self._show_view()
+            self.show_view()
 
-    def _show_view(self) -> None:
+    def show_view(self) -> None:
+        """Show what is known of the snapshot on the screen."""
         if self.main_screen is not None and self.keeper.view is not None:
             self.main_screen.show_view(self.keeper.view)
 
@@ -86,9 +87,10 @@ class HoldersApp(BaseApp):
         """Take away the progress, or show what went wrong."""
         if event.job is self.runner.holders_job:
             self.runner.holders_job = None
-            self._end_holders(event.error)
+            self.end_holders(event.error)
 
-    def _end_holders(self, error: HeapscopeError | None) -> None:
+    def end_holders(self, error: HeapscopeError | None) -> None:
+        """Take away the progress, or show what went wrong."""
         self._show_holders_work(None, error)
         if error is not None and self.keeper.view is not None and self.keeper.view.holders is not None:
             self.notify(f"retained sizes of types: {error.message}", markup=False, severity="warning")
@@ -103,7 +105,7 @@ class HoldersApp(BaseApp):
         """Give up what is computed beside the screens; False when nothing is."""
         stopped = self.runner.cancel_holders()
         if stopped:
-            self._end_holders(error)
+            self.end_holders(error)
         return stopped
 
     def on_dominators_tab_holders_wanted(self) -> None:

@@ -16,6 +16,7 @@ from heapscope.tui.state import Analysis
 
 if TYPE_CHECKING:
     from heapscope.analysis.diff import HistogramDelta
+    from heapscope.analysis.waste.model import WasteReport
     from heapscope.graph.library import Oversight
     from heapscope.service.capture import CaptureOptions, CaptureProgress
     from heapscope.snapshot.model import Snapshot, U32Array
@@ -73,6 +74,9 @@ class Engine(Protocol):
 
     def search_paths(self, holders: HolderIndex, question: PathQuestion, oversight: Oversight) -> PathAnswer:
         """Find ways from the roots; raises Cancelled."""
+
+    def find_waste(self, holders: HolderIndex, oversight: Oversight) -> WasteReport:
+        """Find remedies other than slots; raises Cancelled."""
 
     def sample(self, pid: int, start_time: float) -> TargetSample:
         """Look at the target: alive (the same process, not a later one with its number), and how large."""
@@ -171,6 +175,12 @@ class LiveEngine:
         from heapscope.tui.searching import search_paths  # noqa: PLC0415 - numpy, 100 ms
 
         return search_paths(holders, question, oversight)
+
+    def find_waste(self, holders: HolderIndex, oversight: Oversight) -> WasteReport:
+        """Find remedies other than slots."""
+        from heapscope.analysis.waste.find import find_waste  # noqa: PLC0415 - numpy, 100 ms
+
+        return find_waste(holders.tree.snapshot, holders.paths, oversight=oversight)
 
     def sample(self, pid: int, start_time: float) -> TargetSample:
         """Look at the target through psutil."""

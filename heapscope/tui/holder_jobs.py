@@ -137,7 +137,8 @@ class PathsFound(Message):
         self.error = error
 
 
-def _oversight(job: Job, post: Post) -> Oversight:
+def oversight_of(job: Job, post: Post) -> Oversight:
+    """Watch a job: cancelled by its event, its share posted."""
     from heapscope.graph.library import Oversight  # noqa: PLC0415 - numpy, 100 ms
 
     def report(share: float) -> None:
@@ -156,7 +157,7 @@ def run_holders(engine: Engine, job: HoldersJob, post: Post) -> None:
     def work() -> None:
         analysis = job.analysis
         assert analysis is not None
-        oversight = _oversight(job, post)
+        oversight = oversight_of(job, post)
         holders = engine.find_holders(analysis.snapshot, oversight.part(0, TREE_SHARE))
         post(HoldersFound(job, holders))
         middle = (1 + TREE_SHARE) / 2
@@ -166,7 +167,7 @@ def run_holders(engine: Engine, job: HoldersJob, post: Post) -> None:
             analysis = engine.add_retained(analysis, holders, oversight.part(middle, 1), everything=True)
             post(RetainedFound(job, analysis))
 
-    error = _error_of(work)
+    error = error_of(work)
     post(HoldersEnded(job, error))
 
 
@@ -176,27 +177,28 @@ def run_paths(engine: Engine, holders: HolderIndex, job: PathsJob, post: Post) -
 
     def work() -> None:
         assert job.question is not None
-        answers.append(engine.search_paths(holders, job.question, _oversight(job, post)))
+        answers.append(engine.search_paths(holders, job.question, oversight_of(job, post)))
 
-    error = _error_of(work)
+    error = error_of(work)
     post(PathsFound(job, answers[0] if error is None else None, error))
 
 
 def run_level(engine: Engine, wish: LevelWish, post: Post) -> None:
     """Open a row of the tree."""
     levels: list[Level] = []
-    error = _error_of(lambda: levels.append(engine.open_row(wish.holders, wish.nodes, merge=wish.merge)))
+    error = error_of(lambda: levels.append(engine.open_row(wish.holders, wish.nodes, merge=wish.merge)))
     post(LevelFound(wish, levels[0] if error is None else None, error))
 
 
 def run_descent(engine: Engine, wish: DescentWish, post: Post) -> None:
     """Open the tree down to a place."""
     descents: list[Descent] = []
-    error = _error_of(lambda: descents.append(engine.descend(wish.holders, wish.node, merge=wish.merge)))
+    error = error_of(lambda: descents.append(engine.descend(wish.holders, wish.node, merge=wish.merge)))
     post(DescentFound(wish, descents[0] if error is None else None, error))
 
 
-def _error_of(work: Callable[[], None]) -> HeapscopeError | None:
+def error_of(work: Callable[[], None]) -> HeapscopeError | None:
+    """Run work; give what went wrong, None if nothing did."""
     try:
         work()
     except Exception as error:  # noqa: BLE001 - the boundary of the thread: everything is reported on the screen

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import App
 
-from heapscope.tui import holder_jobs, jobs
+from heapscope.tui import holder_jobs, jobs, waste_jobs
 from heapscope.tui.engine import Engine
 from heapscope.tui.holders import HolderIndex, PathQuestion
 from heapscope.tui.keeper import Keeper
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Runner:
     """Starts work for the application. ``job`` is the capture or analysis that runs now.
 
-    ``holders_job`` and ``paths_job`` are what is computed beside it; each is given up when a newer one starts.
+    ``holders_job``, ``paths_job`` and ``waste_job`` are what is computed beside it; each is given up when a newer one starts.
     """
 
     def __init__(self, app: App[int], engine: Engine, keeper: Keeper) -> None:
@@ -35,6 +35,7 @@ class Runner:
         self.job: jobs.CaptureJob | None = None
         self.holders_job: holder_jobs.HoldersJob | None = None
         self.paths_job: holder_jobs.PathsJob | None = None
+        self.waste_job: waste_jobs.WasteJob | None = None
 
     def _start(self, work: Callable[[], None], group: str, *, replaces: bool = False) -> None:
         self._app.run_worker(work, thread=True, group=group, exclusive=replaces, exit_on_error=True)
@@ -85,6 +86,19 @@ class Runner:
         job, self.paths_job = self.paths_job, None
         if job is not None:
             job.cancel.set()
+
+    def find_waste(self, holders: HolderIndex) -> None:
+        """Start the search for other remedies."""
+        self.cancel_waste()
+        job = self.waste_job = waste_jobs.WasteJob(holders=holders)
+        self._start(lambda: waste_jobs.run_waste(self._engine, job, self._app.post_message), "waste")
+
+    def cancel_waste(self) -> bool:
+        """Give up that search; False when nothing runs."""
+        job, self.waste_job = self.waste_job, None
+        if job is not None:
+            job.cancel.set()
+        return job is not None
 
     def open_row(self, wish: holder_jobs.LevelWish) -> None:
         """Start opening a row of the tree."""

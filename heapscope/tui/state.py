@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from heapscope.analysis.diff import HistogramDelta
     from heapscope.analysis.histogram import Histogram
     from heapscope.analysis.slots.model import SlotsRow
+    from heapscope.analysis.waste.model import WasteReport
     from heapscope.snapshot.model import Snapshot
     from heapscope.tui.holders import HolderIndex
 
@@ -33,7 +34,7 @@ class Analysis:
 class HeapView:
     """What is on the screen: the current analysis, and changes against a baseline.
 
-    ``holders`` is None until the dominators are found. It is no part of the analysis: a baseline has no need of it.
+    ``holders`` is None until the dominators are found, ``waste`` until somebody has asked for it. Neither is part of the analysis: a baseline has no need of them.
     """
 
     current: Analysis
@@ -42,6 +43,7 @@ class HeapView:
     baseline: Analysis | None = None
     deltas: Mapping[str, HistogramDelta] | None = None
     holders: HolderIndex | None = None
+    waste: WasteReport | None = None
 
 
 @dataclass(frozen=True, slots=True)

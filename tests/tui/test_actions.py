@@ -23,6 +23,7 @@ from heapscope.tui.screens.dialogs import ConfirmScreen, HelpScreen, PathScreen,
 from heapscope.tui.screens.main import MainScreen
 from heapscope.tui.screens.paths import PathsScreen
 from heapscope.tui.screens.picker import PickerScreen
+from heapscope.tui.screens.tabs import TabsScreen
 from heapscope.tui.views.dominators import DominatorsTab
 from heapscope.tui.views.slots import SlotsTab
 from heapscope.tui.vtable import VTable
@@ -41,6 +42,7 @@ OWNERS: dict[Scope, Any] = {
     Scope.MAIN: MainScreen,
     Scope.TABLE: VTable,
     Scope.TREE: DominatorsTab,
+    Scope.REMEDIES: TabsScreen,
     Scope.PATHS: PathsScreen,
     Scope.SLOTS: SlotsTab,
     Scope.ADVICE: AdviceScreen,

@@ -44,7 +44,16 @@ KEYS_WIDTH = 14
 def all_help() -> list[Line]:
     """Return the whole help; every action of the registry is in it."""
     lines: list[Line] = []
-    for scope in (Scope.MAIN, Scope.TABLE, Scope.TREE, Scope.PATHS, Scope.SLOTS, Scope.ADVICE, Scope.FILTER):
+    for scope in (
+        Scope.MAIN,
+        Scope.TABLE,
+        Scope.TREE,
+        Scope.PATHS,
+        Scope.SLOTS,
+        Scope.REMEDIES,
+        Scope.ADVICE,
+        Scope.FILTER,
+    ):
         lines += _section(scope.value, help_lines(scope))
     lines += _section("Filter language", list(FILTER_HELP))
     for scope in (Scope.PICKER, Scope.ATTACH, Scope.PATH, Scope.CONFIRM, Scope.HELP, Scope.APP):

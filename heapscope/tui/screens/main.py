@@ -13,29 +13,19 @@ from textual.message import Message
 from textual.widgets import Input
 
 from heapscope.tui.actions import Scope, View, bindings_of
-from heapscope.tui.chrome import FilterBar, FilterInput, KeyBar, SizedScreen, TabStrip
+from heapscope.tui.chrome import FilterBar, FilterInput, KeyBar, TabStrip
 from heapscope.tui.filters import Filter, FilterError, parse_filter
 from heapscope.tui.holders import PathQuestion
 from heapscope.tui.lines import Line, Lines, line
 from heapscope.tui.presenters.export import ExportTable
 from heapscope.tui.presenters.header import HeaderFacts, header_line
+from heapscope.tui.screens.tabs import TabsScreen
 from heapscope.tui.state import HeapView, Writing
 from heapscope.tui.textfit import cut_end, safe_text
-from heapscope.tui.views.base import HeapTab
-from heapscope.tui.views.dominators import DominatorsTab
-from heapscope.tui.views.overview import OverviewTab
 from heapscope.tui.views.slots import SlotsTab
-from heapscope.tui.views.types import TypesTab
-
-_TABS: dict[View, type[HeapTab]] = {
-    View.OVERVIEW: OverviewTab,
-    View.TYPES: TypesTab,
-    View.DOMINATORS: DominatorsTab,
-    View.SLOTS: SlotsTab,
-}
 
 
-class MainScreen(SizedScreen):
+class MainScreen(TabsScreen):
     """One snapshot."""
 
     BINDINGS = bindings_of(Scope.MAIN)
@@ -47,8 +37,7 @@ class MainScreen(SizedScreen):
     MainScreen #content { height: 1fr; }
     MainScreen.-roomy #types-detail { display: block; }
     MainScreen.-roomy #slots-detail { height: 14; }
-    MainScreen HeapTab { display: none; }
-    MainScreen HeapTab.-current { display: block; }
+    MainScreen.-roomy #waste-detail { height: 14; }
     """
 
     class RecaptureWanted(Message):
@@ -77,11 +66,9 @@ class MainScreen(SizedScreen):
     NO_ROWS: ClassVar[str] = "nothing here to copy"
 
     def __init__(self, view: HeapView, header: HeaderFacts, *, ascii_only: bool) -> None:
-        super().__init__(classes="-ascii" if ascii_only else "")
+        super().__init__(ascii_only=ascii_only)
         self._view = view
         self._header = header
-        self._ascii_only = ascii_only
-        self._current = View.OVERVIEW
         self.writing = Writing()
 
     def compose(self) -> ComposeResult:
@@ -90,8 +77,7 @@ class MainScreen(SizedScreen):
         yield TabStrip(ascii_only=self._ascii_only)
         yield Lines(id="banner", ascii_only=self._ascii_only)
         with Container(id="content"):
-            for kind in _TABS.values():
-                yield kind(ascii_only=self._ascii_only)
+            yield from self.compose_tabs()
         yield Lines(id="status", ascii_only=self._ascii_only)
         yield KeyBar(Scope.TABLE, Scope.MAIN, ascii_only=self._ascii_only)
         yield self.size_notice()
@@ -99,28 +85,15 @@ class MainScreen(SizedScreen):
     def on_mount(self) -> None:
         """Show the snapshot, starting with the Overview."""
         self.show_view(self._view)
-        self._go_to(View.OVERVIEW)
-
-    @property
-    def tab(self) -> HeapTab:
-        """The tab in front."""
-        return self._tab_of(self._current)
-
-    @property
-    def dominators(self) -> DominatorsTab:
-        """The dominator tree."""
-        return self.query_one(DominatorsTab)
-
-    def _tab_of(self, view: View) -> HeapTab:
-        return self.query_one(_TABS[view])
+        self.go_to(View.OVERVIEW)
 
     def show_view(self, view: HeapView) -> None:
         """Show another snapshot, or more about this one."""
         self._view = view
         if not self.is_composed:
             return
-        for kind in _TABS.values():
-            self.query_one(kind).show_view(view, self.writing)
+        for tab in self.tabs:
+            tab.show_view(view, self.writing)
 
     def show_header(self, facts: HeaderFacts) -> None:
         """Draw the header."""
@@ -154,7 +127,7 @@ class MainScreen(SizedScreen):
         if not self.is_composed:
             return
         self.show_header(self._header)
-        self.query_one(TabStrip).show_tabs(self._current, self.tab.note(), self.size.width)
+        self.query_one(TabStrip).show_tabs(self.current, self.tab.note(), self.size.width)
 
     def on_heap_tab_changed(self) -> None:
         """Bring the count of rows in the tab strip up to date."""
@@ -162,29 +135,29 @@ class MainScreen(SizedScreen):
 
     def on_tab_strip_chosen(self, event: TabStrip.Chosen) -> None:
         """A tab was clicked."""
-        self._go_to(event.view)
+        self.go_to(event.view)
 
     def action_view(self, number: int) -> None:
         """Go to a tab by its number."""
-        self._go_to(View(number))
+        self.turn_over(to_waste=False)
+        self.go_to(View(number))
 
     def action_next_view(self, step: int) -> None:
         """Go to a neighbouring tab."""
         views = list(View)
-        self._go_to(views[(views.index(self._current) + step) % len(views)])
+        self.go_to(views[(views.index(self.current) + step) % len(views)])
 
-    def _go_to(self, view: View) -> None:
+    def go_to(self, view: View) -> None:
+        """Bring a tab to the front."""
         self._close_filter()
-        self._current = view
-        for one in View:
-            self._tab_of(one).set_class(one is view, "-current")
+        self.bring_forward(view)
         self.tab.table.focus()
         self.query_one(KeyBar).show_scopes(*self.tab.scopes, Scope.MAIN)
         self._draw_frame()
 
     def show_place(self, node: int) -> None:
         """Go to an object in the dominator tree."""
-        self._go_to(View.DOMINATORS)
+        self.go_to(View.DOMINATORS)
         self.dominators.show_place(node)
 
     def on_vtable_row_selected(self) -> None:
@@ -192,17 +165,20 @@ class MainScreen(SizedScreen):
         row = self.tab.current_row()
         if row is None:
             return
-        if self._current is View.OVERVIEW:
-            self._tab_of(View.TYPES).set_filter(Filter())
-            self._tab_of(View.TYPES).select_type(row.type_name)
-            self._go_to(View.TYPES)
-        elif self._current is View.TYPES:
-            if self._tab_of(View.SLOTS).select_type(row.type_name):
-                self._go_to(View.SLOTS)
+        if self.current is View.OVERVIEW:
+            self.tab_of(View.TYPES).set_filter(Filter())
+            self.tab_of(View.TYPES).select_type(row.type_name)
+            self.go_to(View.TYPES)
+        elif self.current is View.TYPES:
+            self.turn_over(to_waste=False)
+            if self.tab_of(View.SLOTS).select_type(row.type_name):
+                self.go_to(View.SLOTS)
             else:
                 self.action_paths()
-        elif self._current is View.DOMINATORS:
+        elif self.current is View.DOMINATORS:
             self.dominators.action_switch()
+        elif self.tab is self.waste:
+            self.action_paths()
         else:
             # From here: a tab that posts while the screen is at work would be taken for the screen, and stopped there.
             self.post_message(self.query_one(SlotsTab).advice_wish())
@@ -210,7 +186,7 @@ class MainScreen(SizedScreen):
     def action_filter(self) -> None:
         """Open the filter line; the Overview has none, so it opens in Types."""
         if not self.tab.can_filter:
-            self._go_to(View.TYPES)
+            self.go_to(View.TYPES)
         if not self.query(FilterBar):
             bar = FilterBar(self.tab.filter.expression, ascii_only=self._ascii_only)
             self.mount(bar, before=self.query_one(KeyBar))
@@ -270,8 +246,8 @@ class MainScreen(SizedScreen):
             self.tab.set_filter(Filter())
         elif self.query_one("#banner", Lines).display:
             self.show_banner("")
-        elif self._current is not View.OVERVIEW:
-            self._go_to(View.OVERVIEW)
+        elif self.current is not View.OVERVIEW:
+            self.go_to(View.OVERVIEW)
 
     def action_paths(self) -> None:
         """Search the paths to what the row under the cursor stands for."""

@@ -33,7 +33,7 @@ class SlotsTab(HeapTab):
     """Tab 6."""
 
     BINDINGS = bindings_of(Scope.SLOTS)
-    scopes: ClassVar[tuple[Scope, ...]] = (Scope.TABLE, Scope.SLOTS)
+    scopes: ClassVar[tuple[Scope, ...]] = (Scope.TABLE, Scope.SLOTS, Scope.REMEDIES)
 
     DEFAULT_CSS = """
     SlotsTab #slots-detail { height: 9; padding: 1 1 0 1; }

@@ -1,0 +1,97 @@
+"""Owns the tabs of the main screen: which there are, which is in front, and which face the Slots tab shows.
+
+Never knows what a tab shows.
+"""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+
+from heapscope.tui.actions import Scope, View, bindings_of
+from heapscope.tui.chrome import SizedScreen
+from heapscope.tui.views.base import HeapTab
+from heapscope.tui.views.dominators import DominatorsTab
+from heapscope.tui.views.overview import OverviewTab
+from heapscope.tui.views.slots import SlotsTab
+from heapscope.tui.views.types import TypesTab
+from heapscope.tui.views.waste import WasteTab
+
+_TABS: dict[View, type[HeapTab]] = {
+    View.OVERVIEW: OverviewTab,
+    View.TYPES: TypesTab,
+    View.DOMINATORS: DominatorsTab,
+    View.SLOTS: SlotsTab,
+}
+
+
+class TabsScreen(SizedScreen):
+    """A screen with tabs. One widget is shown; those behind keep their place."""
+
+    BINDINGS = bindings_of(Scope.REMEDIES)
+    DEFAULT_CSS = """
+    TabsScreen HeapTab { display: none; }
+    TabsScreen HeapTab.-current { display: block; }
+    """
+
+    def __init__(self, *, ascii_only: bool) -> None:
+        super().__init__(classes="-ascii" if ascii_only else "")
+        self._ascii_only = ascii_only
+        self.current = View.OVERVIEW
+        self._shows_waste = False
+
+    def compose_tabs(self) -> ComposeResult:
+        """All of them."""
+        kinds: tuple[type[HeapTab], ...] = (*_TABS.values(), WasteTab)
+        for kind in kinds:
+            yield kind(ascii_only=self._ascii_only)
+
+    @property
+    def tabs(self) -> list[HeapTab]:
+        """All of them, the second face of the Slots tab included."""
+        return list(self.query(HeapTab))
+
+    @property
+    def tab(self) -> HeapTab:
+        """The tab in front."""
+        return self.tab_of(self.current)
+
+    @property
+    def dominators(self) -> DominatorsTab:
+        """The dominator tree."""
+        return self.query_one(DominatorsTab)
+
+    @property
+    def waste(self) -> WasteTab:
+        """The other remedies."""
+        return self.query_one(WasteTab)
+
+    def tab_of(self, view: View) -> HeapTab:
+        """Find a tab, the face of it that is up."""
+        return self.query_one(WasteTab if view is View.SLOTS and self._shows_waste else _TABS[view])
+
+    def turn_over(self, *, to_waste: bool) -> None:
+        """Choose the face of the Slots tab."""
+        self._shows_waste = to_waste
+
+    def go_to(self, view: View) -> None:
+        """Bring a tab to the front, with what stands around it."""
+        raise NotImplementedError
+
+    def action_other_remedies(self) -> None:
+        """Turn the Slots tab over: other remedies, or slots again."""
+        self.turn_over(to_waste=self.tab is not self.waste)
+        self.go_to(View.SLOTS)
+
+    def action_retry_waste(self) -> None:
+        """Search for other remedies again, where that failed."""
+        if self.tab is self.waste and self.waste.error is not None:
+            self.post_message(WasteTab.WasteWanted(again=True))
+
+    def bring_forward(self, view: View) -> None:
+        """Show one tab."""
+        self.current = view
+        for tab in self.tabs:
+            tab.set_class(tab is self.tab, "-current")
+        if self.tab is self.waste and self.waste.wants_report:
+            # From here: a tab that posts while the screen is at work would be taken for the screen, and stopped there.
+            self.post_message(WasteTab.WasteWanted())
