@@ -130,21 +130,16 @@ def encode_records(snapshot: Snapshot, name: str) -> bytes:
 
 
 def sum_by_type(
-    types: tuple[TypeInfo, ...],
-    type_index: U32Array,
-    shallow: U64Array,
-    allocated: U64Array,
-    *,
-    oversight: Oversight = UNWATCHED,
+    types: tuple[TypeInfo, ...], type_index: U32Array, *sizes: U64Array, oversight: Oversight = UNWATCHED
 ) -> TypeTable:
-    """Count and sum up the objects by type; exact. Time O(n), memory for the result only. Raises Cancelled."""
+    """Count the objects by type and sum up their sizes, shallow and allocated; exact. O(n). Raises Cancelled."""
     sums = [np.zeros(len(types), dtype=np.uint64) for _ in TYPE_COLUMNS]
     for start in range(0, type_index.size, _STEP):
         oversight.check()
         part = slice(start, start + _STEP)
         sums[0] += np.bincount(type_index[part], minlength=sums[0].size).astype(np.uint64)
-        _add_by(sums[1], type_index[part], shallow[part])
-        _add_by(sums[2], type_index[part], allocated[part])
+        for total, column in zip(sums[1:], sizes, strict=True):
+            _add_by(total, type_index[part], column[part])
     return TypeTable(types, *sums)
 
 
