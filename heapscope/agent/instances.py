@@ -16,6 +16,7 @@ from heapscope.agent.entry import (
 )
 from heapscope.agent.layout import (
     INLINE_VALUES,
+    LONG_SUBCLASS,
     MANAGED_DICT,
     MANAGED_WEAKREF,
     Keys,
@@ -28,6 +29,7 @@ from heapscope.wire.protocol import MAX_OWN_SIZES, DictState
 _WORD = (1 << 32) - 1
 _SIZEOF = object.__dict__["__sizeof__"]
 _DICT = id(dict)
+_INT_HEAD = int.__basicsize__
 _GETSET = type(type.__dict__["__dict__"])
 _MEMBER = type(type(lambda: None).__dict__["__closure__"])
 
@@ -82,10 +84,9 @@ class InstanceReader:
         self.dict_objects = {}
         entries = self._read(objects)
         if self.itemsize > 0 and raw_sizes is not None:
-            # PyType_GenericAlloc adds one item that __sizeof__ does not count.
-            entries = [
-                entry + (round8(raw + self.itemsize) - self.basicsize << 4) for entry, raw in zip(entries, raw_sizes)
-            ]
+            # PyType_GenericAlloc adds one item that __sizeof__ does not count; that of int does not count a dict pointer.
+            missed = self.itemsize + (self.basicsize - _INT_HEAD if self.flags & LONG_SUBCLASS else 0)
+            entries = [entry + (round8(raw + missed) - self.basicsize << 4) for entry, raw in zip(entries, raw_sizes)]
         tally = self.tally
         for entry in entries:
             tally[entry] = tally.get(entry, 0) + 1
@@ -128,7 +129,9 @@ class InstanceReader:
             key = (capacity, words[4] >> 32 if len(words) == 2048 else -1)
             size = sizes.get(key)
             if size is None:
-                size = sizes[key] = self.layout.inline_bytes(capacity, address - pre, self.fixed)
+                size = sizes[key] = self.layout.inline_bytes(
+                    capacity, address - pre, self.fixed, self.keys.usable > 1 or capacity > self.keys.usable_total
+                )
             weak = (WEAK if words[at - 4] else 0) if managed_weak else self._weak_bit(address)
             entry = DictState.INLINE | weak | self.fixed + size << 4
             pointer = words[at - 3]

@@ -73,7 +73,17 @@ def values_bytes(minor, capacity):
 class Keys:
     """One keys table: its size, its reference count and, when asked, its names."""
 
-    __slots__ = ("address", "capacity", "count", "entries", "entry_size", "references", "size", "usable_total")
+    __slots__ = (
+        "address",
+        "capacity",
+        "count",
+        "entries",
+        "entry_size",
+        "references",
+        "size",
+        "usable",
+        "usable_total",
+    )
 
     def __init__(self, memory, minor, address):
         self.address = address
@@ -82,16 +92,16 @@ class Keys:
         if minor < 11:
             slots = word(address + 8)
             index = slots * (1 if slots <= 0xFF else 2 if slots <= 0xFFFF else 4 if slots <= 0xFFFFFFFF else 8)
-            usable, self.count = word(address + 24), word(address + 32)
+            self.usable, self.count = word(address + 24), word(address + 32)
             header, self.entry_size = 40, 24
         else:
             description = memory.block(address + 8, 8) or bytes(8)
             slots = 1 << (description[0] & 63)
             index = 1 << (description[1] & 63)
-            usable, self.count = word(address + 16), word(address + 24)
+            self.usable, self.count = word(address + 16), word(address + 24)
             header, self.entry_size = 32, 16 if description[2] else 24
         self.capacity = (slots << 1) // 3
-        self.usable_total = self.count + usable
+        self.usable_total = self.count + self.usable
         self.entries = address + header + index
         self.size = header + index + self.capacity * self.entry_size if slots > 1 else 0
 
@@ -187,14 +197,18 @@ class Layout:
                 return size
         return values_bytes(self.minor, candidates[0])
 
-    def inline_bytes(self, capacity, block, fixed):
-        """3.13+: return the bytes of inline values; early instances have one slot more than their capacity says."""
+    def inline_bytes(self, capacity, block, fixed, is_early):
+        """3.13+: return the bytes of inline values; early instances have one slot more than their capacity says.
+
+        They were made while the class's keys had room for more (``is_early``); of the last of them only the pool knows.
+        """
         size = values_bytes(self.minor, capacity)
         larger = values_bytes(self.minor, capacity + 1)
         block_class = self.pool_size_class(block)
-        if block_class == allocated_bytes(fixed + larger) != allocated_bytes(fixed + size):
-            return larger
-        return size
+        usual, early = allocated_bytes(fixed + size), allocated_bytes(fixed + larger)
+        if usual != early and block_class in (usual, early):
+            return larger if block_class == early else size
+        return larger if is_early else size
 
     def dict_facts(self, address):
         """Return (DictState, bytes of its second block, bytes of its order or count, Keys) of an exact dict."""

@@ -117,12 +117,16 @@ u64 values_block_bytes(Object values, u64 keys_total, u64 *used)
     return values_bytes(first != 0 ? first : keys_total);
 }
 
-/* 3.13+: early instances have one slot more than their capacity says. */
-u64 inline_bytes(u64 capacity, Object block, u64 fixed)
+/* 3.13+: early instances, made while the class's keys had room for more, have one slot more than their capacity says.
+ * Of the last of them only the pool knows. */
+u64 inline_bytes(u64 capacity, Object block, u64 fixed, int is_early)
 {
     u64 size = values_bytes(capacity), larger = values_bytes(capacity + 1);
     u64 usual = allocated_bytes(fixed + size), early = allocated_bytes(fixed + larger);
-    return early != usual && fixed + larger <= 512 && pool_block_bytes(block) == early ? larger : size;
+    u64 found = early != usual && fixed + size <= 512 ? pool_block_bytes(block) : 0;
+    if (found != 0 && (found == usual || found == early))
+        return found == early ? larger : size;
+    return is_early ? larger : size;
 }
 
 u64 dict_extra_bytes(Object dict)

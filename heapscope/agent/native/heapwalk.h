@@ -315,7 +315,7 @@ u64 dict_shape(Object dict); /* sum of the hashes of its keys, 0 unless all are 
 u64 dict_extra_bytes(Object dict); /* keys table and values block that it alone owns */
 u64 values_bytes(u64 capacity);
 u64 values_block_bytes(Object values, u64 keys_total, u64 *used);
-u64 inline_bytes(u64 capacity, Object block, u64 fixed);
+u64 inline_bytes(u64 capacity, Object block, u64 fixed, int is_early);
 
 /* plans.c */
 struct Plan *plan_of(Object type);

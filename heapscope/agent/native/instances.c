@@ -7,7 +7,7 @@
  */
 #include "heapwalk.h"
 
-enum { DICT_OBJECT = 64, DICT_USED = 16 };
+enum { DICT_OBJECT = 64, DICT_USED = 16, INT_HEAD = 24 };
 
 static void read_split_before_311(struct Plan *plan, Object dict, struct Instance *found)
 {
@@ -60,7 +60,9 @@ static void read_inline(struct Plan *plan, Object object, struct Instance *found
     Object dict = word_at(object, -24);
     u64 capacity = byte_at(head, 0);
     found->state = STATE_INLINE;
-    found->own += inline_bytes(capacity, object - plan->pre, found->own);
+    struct Keys keys = keys_at(plan->keys);
+    int is_early = keys.total - keys.count > 1 || capacity > keys.total;
+    found->own += inline_bytes(capacity, object - plan->pre, found->own, is_early);
     if (byte_at(head, 3)) {
         const u8 *order = (const u8 *)(head + 8 + 8 * capacity);
         if (dict == 0) {
@@ -125,8 +127,10 @@ void instance_read(struct Plan *plan, Object object, u64 raw, struct Instance *f
         read_values(plan, object, found);
     else if (plan->mode == INSTANCE_POINTER)
         read_pointer(plan, object, found);
-    if (plan->itemsize > 0) /* PyType_GenericAlloc adds one item that __sizeof__ does not count */
-        found->own += round_up(raw + (u64)plan->itemsize, 8) - (u64)plan->basicsize;
+    if (plan->itemsize > 0) { /* PyType_GenericAlloc adds one item that __sizeof__ does not count; that of int no dict pointer */
+        u64 missed = (u64)plan->itemsize + (plan->size == SIZE_INT ? (u64)plan->basicsize - INT_HEAD : 0);
+        found->own += round_up(raw + missed, 8) - (u64)plan->basicsize;
+    }
 }
 
 void instance_tally(struct Plan *plan, const struct Instance *found)
