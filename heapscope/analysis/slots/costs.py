@@ -224,11 +224,37 @@ def _doubts(facts: ClassFacts, population: Population, slotted: SlottedCost | No
         doubts.append(f"{instances.replaced_dicts} instances share a __dict__ or have one of another type")
     if _has_items(facts) and sum(instances.own_sizes.values()) != instances.count:
         doubts.append("how many items each instance has is not known")
+    if has_early_values(facts):
+        doubts.append("the class's first instances may have requested 8 bytes more each; what is allocated is exact")
     if population.is_mixin(facts.info) and instances.attributes:
         doubts.append("a class beside it in somebody's bases has names too: only one of the two can have slots")
     if slotted is not None and slotted.keeps_dict:
         doubts.append("attributes differ from instance to instance: what stays in __dict__ is an estimate")
     return tuple(doubts)
+
+
+def has_early_values(facts: ClassFacts) -> bool:
+    """Whether instances have values blocks of different sizes, of which 3.11 and 3.12 do not tell the last word.
+
+    Only those made before the class's keys had their final size differ, each from all others.
+    """
+    if facts.version not in ((3, 11), (3, 12)):
+        return False
+    fixed = _fixed_now(facts.info, facts.version)
+    settled = layout.values_bytes(min(len(facts.instances.attributes) + 1, layout.MAX_SHARED_KEYS), facts.version)
+    for state, dict_bytes in ((DictState.VALUES, 0), (DictState.SPLIT, layout.DICT_OBJECT)):
+        figures = facts.instances.states.get(state)
+        if figures and figures.requested != figures.count * (fixed + dict_bytes + settled):
+            sizes = figures.requested / figures.count - fixed - dict_bytes
+            if figures.count == 1 or sizes not in _VALUES_SIZES[facts.version]:
+                return True
+    return False
+
+
+_VALUES_SIZES = {
+    version: {layout.values_bytes(capacity, version) for capacity in range(1, layout.MAX_SHARED_KEYS + 1)}
+    for version in ((3, 11), (3, 12))
+}
 
 
 def _has_items(facts: ClassFacts) -> bool:
