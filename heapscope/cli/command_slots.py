@@ -36,6 +36,14 @@ if TYPE_CHECKING:  # numpy costs 100 ms
 @click.option("--patch", is_flag=True, help="Write a unified diff of the change instead of the list.")
 @click.option("--type", "type_names", multiple=True, metavar="NAME", help="With --patch: only this class; repeatable.")
 @click.option("--old-pickles", is_flag=True, help="With --patch: have pickles written before the change load after it.")
+@click.option("--verify", "verified", metavar="TYPE", help="Build that class and its slotted twin, and measure both.")
+@click.option(
+    "--verify-python",
+    type=click.Path(),
+    default="",
+    metavar="PATH",
+    help="Measure in that interpreter; else one is found.",
+)
 @choice_options
 @output_options
 @capture_options
@@ -48,6 +56,8 @@ def command(
     patch: bool,
     type_names: tuple[str, ...],
     old_pickles: bool,
+    verified: str | None,
+    verify_python: str,
     choice: RowChoice,
     out: OutputChoice,
     capture: CaptureChoice,
@@ -60,6 +70,11 @@ def command(
         return
     if type_names or old_pickles:
         raise click.UsageError("--type and --old-pickles belong to --patch")
+    if verified is not None:
+        from heapscope.cli.slots_verify import verify_source  # noqa: PLC0415 - only for this option
+
+        verify_source(source, verified, verify_python, capture=capture, out=out, talk=talk)
+        return
     list_source(
         source,
         lambda snapshot: slots_rows(snapshot, min_instances=min_instances),
