@@ -26,10 +26,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from heapscope.analysis.patching.plans import facts_of, plan_of
-from heapscope.analysis.slots import layout
-from heapscope.analysis.slots.model import ClassFacts, kinds_by_name
 from heapscope.service.capture import CaptureOptions, capture
+from heapscope.service.slots import advise
 from heapscope.snapshot.file import load_snapshot, save_snapshot
 from heapscope.snapshot.model import Snapshot
 
@@ -114,26 +112,11 @@ def patch_one(python: str, name: str, folder: Path) -> Outcome:
 
 def predict(snapshot: Snapshot, name: str) -> tuple[int, int]:
     """Give what an instance costs now, and what it would save, as heapscope says: requested bytes."""
-    for instances in snapshot.instances:
-        info = snapshot.type_at(instances.type_address)
-        if info is not None and info.name == name:
-            facts = facts_of(snapshot, info, instances)
-            now = sum(figures.requested for figures in instances.states.values())
-            return now // instances.count, (now - slotted_bytes(facts, snapshot) * instances.count) // instances.count
+    for row in advise(snapshot):
+        if row.type_name == name:
+            saved = row.requested_now - row.requested_slots
+            return row.requested_now // row.instances, saved // row.instances
     raise SystemExit(f"{name} has no instances")
-
-
-def slotted_bytes(facts: ClassFacts, snapshot: Snapshot) -> int:
-    """Give the requested bytes of one slotted instance: header, native base, one word per name, weak references."""
-    plan = plan_of(facts, snapshot)
-    slots = {
-        name for info in facts.own_classes for name, kind in kinds_by_name(info).items() if kind == "member_descriptor"
-    }
-    names = slots | {name for change in plan for name in change.names}
-    base = facts.native_base.basicsize if facts.native_base else layout.OBJECT_BASICSIZE
-    weakref = any(change.keeps_weakref for change in plan)
-    slot = (layout.WORD if facts.version <= (3, 11) else 2 * layout.WORD) if weakref else 0
-    return layout.GC_HEADER + base + layout.WORD * len(names) + slot
 
 
 def _differences(one: dict[str, Any], other: dict[str, Any], after: Path) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heapscope.cli.analysing import MAX_NAME, show_bytes, show_count
+from heapscope.cli.analysing import show_bytes, show_count
 from heapscope.cli.listing import list_source
 from heapscope.cli.options import (
     CaptureChoice,
@@ -21,10 +21,8 @@ from heapscope.cli.options import (
 )
 from heapscope.cli.table import Column
 from heapscope.cli.talk import Talk
-from heapscope.units import clean_text
 
 if TYPE_CHECKING:  # numpy costs 100 ms
-    from heapscope.analysis.slots.model import SlotsRow
     from heapscope.snapshot.model import Snapshot
 
 
@@ -89,28 +87,10 @@ def command(
 
 def slots_rows(snapshot: Snapshot, *, min_instances: int) -> list[dict[str, Any]]:
     """Return the rows of all classes, largest saving first."""
-    from heapscope.analysis.slots.advice import advise_slots  # noqa: PLC0415 - numpy, 100 ms
+    from heapscope.cli.slots_rows import row_of  # noqa: PLC0415 - numpy, 100 ms
+    from heapscope.service.slots import advise  # noqa: PLC0415 - as above
 
-    return [row_of(row) for row in advise_slots(snapshot, min_instances=min_instances)]
-
-
-def row_of(row: SlotsRow) -> dict[str, Any]:
-    """Return one row; its keys are a contract (docs/cli.md)."""
-    return {
-        "type": clean_text(row.type_name, MAX_NAME),
-        "instances": int(row.instances),
-        "bytes_now": int(row.bytes_now),
-        "bytes_slots": int(row.bytes_slots),
-        "saves_bytes": int(row.saves_bytes),
-        "verdict": row.verdict,
-        "attributes": [clean_text(name, MAX_NAME) for name in row.attributes],
-        "blockers": [clean_text(text, MAX_NAME) for text in row.blockers],
-        "notes": [clean_text(text, MAX_NAME) for text in row.notes],
-        "states": {str(name): int(count) for name, count in row.states.items()},
-        "slots_line": clean_text(row.slots_line, 10_000),
-        "file": clean_text(row.file, MAX_NAME),
-        "line": int(row.line),
-    }
+    return [row_of(row) for row in advise(snapshot, min_instances=min_instances)]
 
 
 def _join(value: object) -> str:

@@ -21,10 +21,10 @@ from heapscope.units import clean_text
 if TYPE_CHECKING:  # numpy costs 100 ms, libcst 600
     from heapscope.analysis.patching.model import Patch, PatchNote
     from heapscope.analysis.slots.model import ClassChange, SlotsRow
-    from heapscope.service.patch_sources import ReadSource
     from heapscope.snapshot.model import Snapshot
 
     Plan = Sequence[ClassChange]
+    ReadSource = Callable[[str], bytes | None]
 
 _PATCHED_UNASKED = ("safe", "fixable")
 _MAX_SHOWN = 300
@@ -46,13 +46,12 @@ def write_patch(source: str, choice: PatchChoice, *, capture: CaptureChoice, out
     Raises:
         UsageError: no class of a name that was given has instances.
     """
-    from heapscope.service.patch_sources import reader_of  # noqa: PLC0415 - only for patches
-    from heapscope.service.sources import find_pid  # noqa: PLC0415 - only for patches
+    from heapscope.service.target_source import TargetSources  # noqa: PLC0415 - only for patches
 
     if out.output is not None:
         check_output_path(out.output, force=out.force)
     snapshot = open_with_progress(source, capture_options_of(capture), talk)
-    patch = patch_snapshot(snapshot, choice, reader_of(snapshot.meta, find_pid(source)), talk.warn)
+    patch = patch_snapshot(snapshot, choice, TargetSources.of(snapshot.meta).read_bytes, talk.warn)
     for note in patch.notes:
         talk.warn(_told(note))
     _write(patch, out, talk)
@@ -75,17 +74,15 @@ def patch_snapshot(
 
 
 def _plans(snapshot: Snapshot, choice: PatchChoice, warn: Callable[[str], None]) -> list[Plan]:
-    from heapscope.analysis.patching.plans import facts_of, plan_of  # noqa: PLC0415 - numpy, 100 ms
-    from heapscope.analysis.slots.advice import advise_slots  # noqa: PLC0415 - numpy, 100 ms
+    from heapscope.service.slots import advise  # noqa: PLC0415 - numpy, 100 ms
 
-    rows = advise_slots(snapshot)
-    chosen = _choose(rows, choice, warn)
-    found: list[Plan] = [row.changes for row in chosen if row.changes]
-    unplanned = {(row.type_name, row.instances) for row in chosen if not row.changes}
-    for instances in snapshot.instances:
-        info = snapshot.type_at(instances.type_address)
-        if info is not None and (info.name, instances.count) in unplanned:
-            found.append(plan_of(facts_of(snapshot, info, instances), snapshot))
+    rows = advise(snapshot)
+    found: list[Plan] = []
+    for row in _choose(rows, choice, warn):
+        if row.changes:
+            found.append(row.changes)
+        else:
+            warn(f"{_shown(row.type_name)}: left as it is: no change of a class statement gives it slots")
     if choice.type_names:
         return found
     doubtful = {row.type_name for row in rows if row.verdict not in _PATCHED_UNASKED}

@@ -24,6 +24,7 @@ MAX_SIZE = 4 << 20
 MAX_FILES = 2000  # a large application; each takes some milliseconds to parse
 MAX_LINKS = 40  # what the kernel allows
 MAX_DEPTH = 256
+_START_ERROR_S = 1.5  # the kernel tells when it booted in whole seconds, and processes count from there
 _SAME_START_S = 2.0  # two ways of reading when a process started differ by rounding and by the clock being set
 
 _ANY = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -48,11 +49,11 @@ class TargetSources:
         self._modules: dict[str, ModuleSource | None] = {}
 
     @classmethod
-    def of(cls, meta: SnapshotMeta, *, is_live: bool) -> TargetSources:
-        """Choose where the sources of a snapshot are: nowhere if it is of another host."""
+    def of(cls, meta: SnapshotMeta) -> TargetSources:
+        """Choose where the sources of a snapshot are: below the process's root while it runs, nowhere if it is of another host."""
         if meta.host_name != socket.gethostname():
             return cls(None, meta.process_start_time)
-        return cls(_live_root(meta) if is_live else "/", meta.process_start_time)
+        return cls(_live_root(meta) or "/", meta.process_start_time)
 
     def module(self, path: str) -> ModuleSource | None:
         """Give what a file says; None if it cannot be read or parsed, or too many were read before."""
@@ -63,6 +64,19 @@ class TargetSources:
 
     def read(self, path: str) -> SourceText | None:
         """Give the text of a file, by its absolute path as the target sees it."""
+        found = self._read(path)
+        try:
+            return SourceText(_decode(found[0]), found[1] > self._started + _START_ERROR_S) if found else None
+        except (SyntaxError, ValueError, LookupError):
+            return None
+
+    def read_bytes(self, path: str) -> bytes | None:
+        """Give the contents of a file, as they are."""
+        found = self._read(path)
+        return found[0] if found else None
+
+    def _read(self, path: str) -> tuple[bytes, float] | None:
+        """Read a file, and when it was changed."""
         if self._root is None or not path.startswith("/") or "\0" in path:
             return None
         try:
@@ -71,11 +85,9 @@ class TargetSources:
                 if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_SIZE:
                     return None
                 data = os.pread(descriptor, MAX_SIZE + 1, 0)
-            if len(data) > MAX_SIZE:
-                return None
             # The time of change too: files that are put in place by renaming keep an older time of modification.
-            return SourceText(_decode(data), max(found.st_mtime, found.st_ctime) > self._started)
-        except (OSError, SyntaxError, ValueError, LookupError):
+            return (data, max(found.st_mtime, found.st_ctime)) if len(data) <= MAX_SIZE else None
+        except OSError:
             return None
 
 

@@ -115,10 +115,10 @@ class LiveEngine:
     def analyse(self, snapshot: Snapshot) -> Analysis:
         """Compute what is quick."""
         from heapscope.analysis.histogram import build_histogram  # noqa: PLC0415 - numpy, 100 ms
-        from heapscope.analysis.slots.advice import advise_slots  # noqa: PLC0415 - numpy, 100 ms
+        from heapscope.service.slots import advise  # noqa: PLC0415 - numpy, 100 ms
 
         histogram = build_histogram(snapshot, recursive=False)
-        return Analysis(snapshot, histogram, tuple(advise_slots(snapshot)), has_recursive=False)
+        return Analysis(snapshot, histogram, advise(snapshot), has_recursive=False)
 
     def complete(self, analysis: Analysis, is_cancelled: Callable[[], bool]) -> Analysis:
         """Add the recursive sizes."""

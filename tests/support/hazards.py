@@ -34,7 +34,7 @@ def type_named(snapshot: Snapshot, name: str) -> TypeInfo:
     return found
 
 
-def evidence_of(snapshot: Snapshot, *, is_live: bool = True, all_is_ours: bool = False) -> Evidence:
+def evidence_of(snapshot: Snapshot, *, all_is_ours: bool = False) -> Evidence:
     """Give the evidence of a snapshot, with the sources of its target."""
-    sources = TargetSources.of(snapshot.meta, is_live=is_live)
+    sources = TargetSources.of(snapshot.meta)
     return Evidence(snapshot, sources.module, all_is_ours=all_is_ours)

@@ -54,8 +54,9 @@ class Program:
         self.heap.instances.append(facts)
 
     def rows(self, **options: Any) -> tuple[SlotsRow, ...]:
-        """Advise."""
-        return advise_slots(self.heap.snapshot(SnapshotMeta(python_version=self.version)), **options)
+        """Advise, by types and instances alone: the program has no code."""
+        snapshot = self.heap.snapshot(SnapshotMeta(python_version=self.version))
+        return advise_slots(snapshot, **{"evidence": None, **options})
 
     def row(self) -> SlotsRow:
         """Advise on the only class."""

@@ -40,10 +40,15 @@ def slots_line(names: Iterable[str], class_name: str) -> str:
 
 
 def change_line(change: ClassChange) -> str:
-    """Write what a class statement must say: a line of its body, or its decorator; empty if a name cannot be a slot."""
+    """Write what a class statement must say: a line of its body, or its decorator; empty if a name cannot be a slot.
+
+    A cached property keeps its name, so that its value needs a slot of another one.
+    """
     if change.kind is ChangeKind.ATTRS:
         return "@attrs.define"
     if change.kind is ChangeKind.DATACLASS:
         return "@dataclass(slots=True, weakref_slot=True)" if change.keeps_weakref else "@dataclass(slots=True)"
     more = ["__dict__"] * change.keeps_dict + ["__weakref__"] * change.keeps_weakref
-    return slots_line([*change.names, *more], change.type_name)
+    cached = set(change.cached_properties)
+    names = [f"_{name.lstrip('_')}" if name in cached else name for name in change.names]
+    return slots_line([*names, *more], change.type_name)

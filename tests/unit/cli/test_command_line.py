@@ -14,7 +14,7 @@ from typing import Any
 import click
 import pytest
 
-from heapscope.cli import command_attach, command_open, command_slots
+from heapscope.cli import command_attach, command_open, slots_rows
 from heapscope.cli import main as frame
 from heapscope.cli.command_types import COLUMNS as TYPES_COLUMNS
 from heapscope.cli.output import OutputOptions, check_output_path, format_csv, format_table, write_rows
@@ -231,6 +231,6 @@ def test_the_slots_row_carries_notes() -> None:
     """Reasons beyond the third are there."""
     program = Program()
     program.instances(program.cls(names={"b": "int"}), weakly_referenced=2)
-    row = command_slots.row_of(program.row())
+    row = slots_rows.row_of(program.row())
     assert row["blockers"] == ["b has a default in app.Item: set it in __init__ instead"]
     assert "weakly referenced" in row["notes"][0]

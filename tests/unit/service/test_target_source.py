@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from heapscope.service import target_source
-from heapscope.service.target_source import TargetSources
+from heapscope.service.target_source import TargetSources, _live_root
 from heapscope.snapshot.model import SnapshotMeta
 
 LATER = 4e9  # a process that starts long after every file
@@ -132,15 +132,24 @@ def test_no_descriptor_is_left_open(root: Path) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_files_of_another_host_or_process_are_not_looked_for() -> None:
-    """The same path may be another file there; a number may belong to another process by now."""
+def test_files_of_another_host_are_not_looked_for() -> None:
+    """The same path may be another file there."""
     here = socket.gethostname()
     path = str(Path(__file__))
-    assert TargetSources.of(SnapshotMeta(host_name=here), is_live=False).read(path) is not None
-    assert TargetSources.of(SnapshotMeta(host_name="elsewhere"), is_live=False).read(path) is None
+    assert TargetSources.of(SnapshotMeta(host_name=here)).read(path) is not None
+    assert TargetSources.of(SnapshotMeta(host_name="elsewhere")).read(path) is None
+
+
+def test_a_number_that_belongs_to_another_process_by_now_has_no_root_to_read_below(tmp_path: Path) -> None:
+    """Its files are those of this host then, as after the end of the process."""
+    here = socket.gethostname()
+    path = str(tmp_path / "module.py")
+    Path(path).write_text("x = 1\n")
     stranger = SnapshotMeta(pid=os.getpid(), host_name=here, process_start_time=1.0)
-    assert TargetSources.of(stranger, is_live=True).read(path) is None
+    assert _live_root(stranger) is None
+    assert TargetSources.of(stranger).read(path) is not None
     import psutil
 
     own = SnapshotMeta(pid=os.getpid(), host_name=here, process_start_time=psutil.Process().create_time())
-    assert TargetSources.of(own, is_live=True).read(path) is not None
+    assert _live_root(own) == f"/proc/{os.getpid()}/root"
+    assert TargetSources.of(own).read(path) is not None

@@ -164,3 +164,15 @@ def test_a_frozen_dataclass_loads_old_pickles() -> None:
     with module_of(patched(source, wanted, version=HERE, old_pickles=True), "frozen_module") as module:
         assert pickle.loads(old) == module.C(1, "x") == pickle.loads(pickle.dumps(module.C(1, "x")))
     assert patch_of(source, wanted, version=(3, 10), old_pickles=True).files == ()
+
+
+def test_a_dataclass_loads_old_pickles() -> None:
+    """A dict as state has nowhere to go without a __setstate__; copies still work."""
+    source = "from dataclasses import dataclass, field\n@dataclass\nclass C:\n    a: int\n    b: list = field(default_factory=list)\n"
+    with module_of(source, "record_module") as module:
+        old = pickle.dumps(module.C(1, [2]))
+    text = patched(source, change(names=("a", "b"), kind=DATACLASS), version=HERE, old_pickles=True)
+    with module_of(text, "record_module") as module:
+        assert pickle.loads(old) == module.C(1, [2]) == pickle.loads(pickle.dumps(module.C(1, [2])))
+        assert copy.copy(module.C(1)) == copy.deepcopy(module.C(1)) == module.C(1)
+        assert not hasattr(module.C(1), "__dict__")

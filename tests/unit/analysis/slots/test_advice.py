@@ -105,8 +105,8 @@ def blockers_of(program: Program) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("changes", "facts", "verdict", "words"),
     [
-        ({"file": "/x/site-packages/lib.py"}, {}, "no", "not your code: third party"),
-        ({"file": "/usr/lib/python3.12/ast.py"}, {}, "no", "not your code: standard library"),
+        ({"name": "lib.Item", "file": "/x/site-packages/lib.py"}, {}, "no", "not your code: third party"),
+        ({"name": "ast.Item", "file": "/usr/lib/python3.12/ast.py"}, {}, "no", "not your code: standard library"),
         ({"tp_flags": 1 << 30}, {}, "no", "an exception"),
         ({"tp_flags": 1 << 31}, {}, "no", "a metaclass"),
         ({"names": {"__mapper__": "Mapper"}}, {}, "no", "SQLAlchemy"),

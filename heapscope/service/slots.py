@@ -1,0 +1,21 @@
+"""The use case "advise on slots": the snapshot, the code in it, and the sources behind it, joined for front ends.
+
+Never judges anything itself: analysis does. Reads files of the target, through its own root while it runs.
+"""
+
+from __future__ import annotations
+
+from heapscope.analysis.slots.advice import advise_slots
+from heapscope.analysis.slots.evidence import Evidence
+from heapscope.analysis.slots.model import SlotsRow
+from heapscope.service.target_source import TargetSources
+from heapscope.snapshot.model import Snapshot
+
+
+def advise(snapshot: Snapshot, *, min_instances: int = 1) -> tuple[SlotsRow, ...]:
+    """Judge every class with a ``__dict__`` per instance, largest saving first; sources count where they can be read.
+
+    O(objects), and some milliseconds for each file of source that is read.
+    """
+    sources = TargetSources.of(snapshot.meta)
+    return advise_slots(snapshot, evidence=Evidence(snapshot, sources.module), min_instances=min_instances)
