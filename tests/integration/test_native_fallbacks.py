@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +12,12 @@ from typing import Any
 import pytest
 
 from heapscope.errors import BudgetExceeded, Cancelled, CaptureInconsistent
-from heapscope.inject import client
 from heapscope.inject.native import default_image_path, encode_options
 from heapscope.service import native
 from heapscope.service.capture import CaptureOptions, CaptureProgress, capture
 from heapscope.snapshot.model import Snapshot
 from tests.support.counting import count_of
-from tests.support.invariants import record_process, unharmed
+from tests.support.invariants import unharmed
 from tests.support.pythons import Python
 from tests.support.targets import MARKER_TYPE, Situation, Target, children_of, running
 
@@ -230,20 +225,6 @@ def test_the_walkers_own_deadline_ends_it(large: Target, monkeypatch: pytest.Mon
         capture_by(large, "native")
 
 
-@pytest.mark.slow
-def test_a_clone_waits_for_a_host_that_is_slow(small: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a busy machine, reading what goes into the orders takes longer than a clone without orders may live."""
-
-    def read_slowly(*words: Any) -> Any:
-        time.sleep(2.5)
-        return read_frames(*words)
-
-    read_frames = native.read_frames
-    monkeypatch.setattr(client, "_ALARM_S", 1)
-    monkeypatch.setattr(native, "read_frames", read_slowly)
-    assert capture_by(small, "native").meta.collector == NATIVE_NAME
-
-
 def test_a_cancel_in_the_middle_ends_the_clone(large: Target) -> None:
     """No other walker is tried."""
     cancel = threading.Event()
@@ -251,64 +232,3 @@ def test_a_cancel_in_the_middle_ends_the_clone(large: Target) -> None:
     with pytest.raises(Cancelled):
         capture_by(large, progress=middle, cancel=cancel)
     assert not Path(f"/proc/{middle.done}").exists()
-
-
-_HOST = """
-import sys, time
-sys.path[:] = sys.argv[2].split(":")
-from heapscope.service.capture import CaptureOptions, capture
-def wait(report):
-    if report.phase == "walk":
-        print("walk", flush=True)
-        time.sleep(600)
-capture(int(sys.argv[1]), CaptureOptions(collector="native"), wait)
-"""
-
-
-@contextlib.contextmanager
-def host_in_the_middle(target: Target) -> Iterator[subprocess.Popen[str]]:
-    """Run a host of its own that stops reading once the first records have come."""
-    words = [sys.executable, "-c", _HOST, str(target.pid), ":".join(sys.path)]
-    host = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    assert host.stdout is not None
-    try:
-        assert host.stdout.readline() == "walk\n"
-        yield host
-    finally:
-        host.kill()
-        host.wait()
-        host.stdout.close()
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process runs: a zombie does not."""
-    return record_process(pid).state not in "ZXg"
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition, for a limited time."""
-    end = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def test_a_host_killed_in_the_middle_leaves_nobody(large: Target) -> None:
-    """Its helper cleans up after it."""
-    with unharmed(large), host_in_the_middle(large) as host:
-        (clone,) = children_of(large.pid)
-        host.kill()
-        host.wait()
-        wait_until(lambda: not Path(f"/proc/{clone}").exists())
-
-
-def test_a_clone_ends_when_everybody_who_could_read_is_gone(one_python: Python) -> None:
-    """Host and helper are killed at once: writing to nobody ends the clone, which nobody else could do."""
-    with running(one_python, LARGE) as target, host_in_the_middle(target) as host:
-        (clone,) = children_of(target.pid)
-        assert is_alive(clone)
-        helpers = children_of(host.pid)
-        for pid in (*helpers, host.pid):
-            os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not is_alive(clone))
-        assert target.ask("facts")["answer"] > 0
