@@ -113,7 +113,8 @@ class InstanceReader:
         entries = []
         window = self.layout.window
         header_at = self.basicsize >> 3
-        after = header_at + 2 + (self.keys.usable_total if self.keys is not None else 0) + 5
+        usable, total = (self.keys.usable, self.keys.usable_total) if self.keys is not None else (0, 0)
+        after = header_at + 2 + total + 5
         shapes = self.attributes.shapes
         sizes = {}
         managed_weak = self.weak_offset == -32
@@ -129,9 +130,8 @@ class InstanceReader:
             key = (capacity, words[4] >> 32 if len(words) == 2048 else -1)
             size = sizes.get(key)
             if size is None:
-                size = sizes[key] = self.layout.inline_bytes(
-                    capacity, address - pre, self.fixed, self.keys.usable > 1 or capacity > self.keys.usable_total
-                )
+                is_early = usable > 1 or capacity > total
+                size = sizes[key] = self.layout.inline_bytes(capacity, address - pre, self.fixed, is_early)
             weak = (WEAK if words[at - 4] else 0) if managed_weak else self._weak_bit(address)
             entry = DictState.INLINE | weak | self.fixed + size << 4
             pointer = words[at - 3]
