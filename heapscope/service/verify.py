@@ -15,7 +15,7 @@ from importlib import resources
 from typing import Any
 
 from heapscope.analysis.slots.costs import ClassCosts, class_costs
-from heapscope.analysis.slots.layout import is_native_layout
+from heapscope.analysis.slots.layout import is_native_layout, native_base
 from heapscope.analysis.slots.model import ClassFacts, Cost
 from heapscope.analysis.slots.observed import ObservedShape, has_first_instances, observe_shapes
 from heapscope.analysis.slots.population import Population, slots_of
@@ -141,7 +141,7 @@ def _twin_slots(info: TypeInfo, population: Population) -> list[str]:
     if population.keeps_dict(info) and not any(population.keeps_dict(one) for one in above):
         names.append("__dict__")
     if population.wants_weakref(info) and not any(population.wants_weakref(one) for one in above):
-        base = population.native_base(info)
+        base = native_base(population.snapshot, info)
         if base is None or not base.weaklistoffset:
             names.append("__weakref__")
     return names
