@@ -71,7 +71,9 @@ def main() -> int:
     parser.add_argument("--format", choices=["table", "json"], default="table")
     parser.add_argument("python", nargs="*", type=Path)
     options = parser.parse_args()
-    pythons: list[Python] = [one for path in options.python if (one := probe(path))] or usual_pythons()
+    pythons: list[Python] = [one for path in options.python if (one := probe(path))] or [
+        one for one in usual_pythons() if not one.debug
+    ]
     shapes = [name for name in options.shapes.split(",") if name]
     table: Table = {}
     for python in pythons:

@@ -35,7 +35,11 @@ EARLY = {
 Check = Callable[[Python, int, str], None]
 
 
-@pytest.fixture(params=usual_pythons(), ids=lambda each: each.label)
+# The allocator of a debug build puts guard words around each block, so pool headers do not tell sizes.
+PYTHONS = [python for python in usual_pythons() if not python.debug]
+
+
+@pytest.fixture(params=PYTHONS, ids=lambda each: each.label)
 def python(request: pytest.FixtureRequest) -> Python:
     """Each interpreter in turn."""
     found = request.param
@@ -64,8 +68,7 @@ def check(python: Python, count: int, collector: str) -> None:
         if one.shape in EARLY:
             assert one.error is not None
             assert one.error.allocated == 0
-    if not python.debug:  # a debug build's allocator puts guard words around each block
-        assert pool_differences(shapes) == {}
+    assert pool_differences(shapes) == {}
 
 
 def test_every_figure_is_true_to_the_byte(python: Python) -> None:
@@ -82,7 +85,7 @@ def test_every_figure_of_many_instances_is_true_with_both_walkers(python: Python
 
 def test_the_walker_written_in_python_says_the_same() -> None:
     """Under the newest interpreter; the others take their turn with the marker matrix."""
-    check(usual_pythons()[-1], INSTANCES, "python")
+    check(PYTHONS[-1], INSTANCES, "python")
 
 
 def test_a_wrong_figure_is_found() -> None:

@@ -11,11 +11,15 @@ import threading
 
 import probe
 import slots_kinds
+import slots_lines
 import slots_measure
+import slots_native
 import slots_shapes as shapes
 
 INSTANCES = 120
-SHAPES = shapes.ATTRIBUTES + shapes.PATTERNS + shapes.STATES + shapes.LINES + slots_kinds.NATIVE + slots_kinds.KINDS
+SHAPES = (
+    shapes.ATTRIBUTES + shapes.PATTERNS + shapes.STATES + slots_lines.LINES + slots_native.NATIVE + slots_kinds.KINDS
+)
 
 
 def main():

@@ -14,6 +14,7 @@ import tracemalloc
 WARM_UP = 1100  # calls, from which on 3.8 to 3.10 keep a cache per function
 SETTLED = 64  # instances, after which a class's shared keys have their final capacity
 SMALL = 512
+OWN_MODULES = ("slots_shapes", "slots_lines", "slots_native", "slots_kinds")
 KEPT = []
 _ROW = re.compile(rb"^\s*\d+\s+(\d+)\s+\d+\s+(\d+)\s+\d+\s*$", re.MULTILINE)
 
@@ -105,7 +106,7 @@ def defined(shape, kind, label):
     """Define the class anew and name it and its bases after shape and kind."""
     cls = shape.define(kind)
     for above, one in enumerate(cls.__mro__):
-        if one.__module__ in ("slots_shapes", "slots_kinds"):
+        if one.__module__ in OWN_MODULES:
             one.__module__ = "corpus_%s_%s" % (shape.name, label)
             one.__qualname__ = one.__name__ if above == 0 or one.__name__ != cls.__name__ else "Above%d" % above
     if shape.prepare is not None:
