@@ -43,6 +43,7 @@ class CodeNames:
     def __init__(self, snapshot: Snapshot) -> None:
         """Look nothing up yet."""
         self._snapshot = snapshot
+        self._names_known: dict[int, frozenset[str]] = {}
 
     @property
     def is_known(self) -> bool:
@@ -53,6 +54,10 @@ class CodeNames:
     def codes(self) -> U32Array:
         """All code objects, ascending."""
         return np.flatnonzero(self._of_type(_CODE)[self._snapshot.type_index]).astype(np.uint32)
+
+    @cached_property
+    def _code_set(self) -> frozenset[int]:
+        return frozenset(self.codes.tolist())
 
     def _of_type(self, name: str) -> npt.NDArray[np.bool_]:
         return np.array([info.name == name for info in self._snapshot.types], dtype=np.bool_)
@@ -96,7 +101,10 @@ class CodeNames:
 
     def names_of(self, code: int) -> frozenset[str]:
         """Give the names that a code object itself looks up: globals, attributes, imports."""
-        return frozenset(self._texts(self._names, code))
+        known = self._names_known.get(code)
+        if known is None:
+            known = self._names_known[code] = frozenset(self._texts(self._names, code))
+        return known
 
     def constants_of(self, code: int) -> frozenset[str]:
         """Give the texts among the constants of a code object that look like names."""
@@ -124,10 +132,9 @@ class CodeNames:
         """Add the code of functions, lambdas and comprehensions inside of code. Bounded."""
         found = dict.fromkeys(codes)
         waiting = list(found)
-        code_type = self._of_type(_CODE)
         while waiting and len(found) < MAX_NESTED:
             for held in self._held(self._constants, waiting.pop()):
-                if code_type[int(self._snapshot.type_index[held])] and held not in found:
+                if held in self._code_set and held not in found:
                     found[held] = None
                     waiting.append(held)
         return list(found)

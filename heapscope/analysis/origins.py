@@ -50,9 +50,9 @@ def origin_of_path(path: str) -> Origin:
 def _is_of(package: str, path: str) -> bool:
     """Tell whether a file can be of a package: a class also has functions that a library made for it or lent it."""
     origin = origin_of_path(path)
-    if origin is Origin.STANDARD_LIBRARY:
-        return package in sys.stdlib_module_names and package != "__main__"
-    inside = _INSTALLED.split(path)[-1]
+    if origin is Origin.STANDARD_LIBRARY and package in sys.stdlib_module_names and package != "__main__":
+        return True
+    inside = (_INSTALLED if origin is Origin.THIRD_PARTY else _STANDARD_LIBRARY).split(path)[-1]
     return origin is Origin.APPLICATION or inside.partition("/")[0].partition(".")[0] == package
 
 

@@ -29,15 +29,15 @@ class Expected:
     """What is to be found about one class, and which error its twin raises ("" for none)."""
 
     verdict: Verdict | Callable[[Minor], Verdict | None]
-    error: str | Callable[[Minor], str] = ""
+    error: str | Callable[[Minor], str | None] = ""
     others: tuple[tuple[str, Verdict], ...] = ()  # further classes of the case, and their verdicts for it
 
     def verdict_on(self, minor: Minor) -> Verdict | None:
         """Give the verdict on one version, None where the case does not arise."""
         return self.verdict if isinstance(self.verdict, Verdict) else self.verdict(minor)
 
-    def error_on(self, minor: Minor) -> str:
-        """Give the error on one version."""
+    def error_on(self, minor: Minor) -> str | None:
+        """Give the error on one version; None where its patch releases differ."""
         return self.error if isinstance(self.error, str) else self.error(minor)
 
 
@@ -78,7 +78,8 @@ EXPECTED = {
     "init_subclass_sets": Expected(CHECK, "AttributeError"),
     "dataclass_slots_super": Expected(
         lambda minor: None if minor < (3, 10) else (FIXABLE if minor < (3, 14) else SAFE),
-        dataclass_slots("TypeError", fixed=(3, 14)),
+        # A later 3.13 has the repair as well; the verdict knows no patch releases and stays careful.
+        lambda minor: None if minor == (3, 13) else dataclass_slots("TypeError", fixed=(3, 14))(minor),
     ),
     "dataclass_slots_weakref": Expected(
         lambda minor: None if minor < (3, 10) else (CHECK if minor < (3, 11) else SAFE), dataclass_slots("TypeError")
@@ -161,7 +162,7 @@ def test_every_hazard_is_found_with_its_verdict_and_is_true(python: Python) -> N
         faults = [fault for case in EXPECTED for fault in faults_of(case, snapshot, evidence, python.minor)]
         for case, expected in EXPECTED.items():
             error = target.ask("after", case=case)["error"]
-            if error != expected.error_on(python.minor):
+            if expected.error_on(python.minor) not in (None, error):
                 faults.append(f"{case}: its twin raises {error or 'nothing'}")
     assert faults == []
 

@@ -5,6 +5,8 @@ Never starts a target; tests do.
 
 from __future__ import annotations
 
+import functools
+
 from heapscope.analysis.origins import files_by_package, origin_of, top_package
 from heapscope.analysis.slots import layout
 from heapscope.analysis.slots.evidence import Evidence
@@ -15,7 +17,7 @@ from heapscope.snapshot.model import InstanceFacts, Snapshot, TypeInfo
 
 def facts_of(snapshot: Snapshot, info: TypeInfo) -> ClassFacts:
     """Gather the facts about one class; without instances, none of them."""
-    files = files_by_package(snapshot.types)
+    files = _files(snapshot)
     nothing = InstanceFacts(info.address, 0, {}, {})
     return ClassFacts(
         info=info,
@@ -26,6 +28,11 @@ def facts_of(snapshot: Snapshot, info: TypeInfo) -> ClassFacts:
         metatype=snapshot.type_at(info.metatype),
         version=layout.parse_version(snapshot.meta.python_version),
     )
+
+
+@functools.lru_cache(maxsize=4)
+def _files(snapshot: Snapshot) -> dict[str, str]:
+    return files_by_package(snapshot.types)
 
 
 def type_named(snapshot: Snapshot, name: str) -> TypeInfo:

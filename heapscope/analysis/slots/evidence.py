@@ -7,7 +7,7 @@ advice more careful.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -26,6 +26,8 @@ DESCRIPTOR_METHODS = frozenset({"__get__", "__set__", "__delete__", "__set_name_
 MAX_CANDIDATES = 8  # files that are looked at for one class
 
 Read = Callable[[str], ModuleSource | None]
+Files = frozenset[str] | None
+"""Files that are looked at; None for all of the application."""
 
 
 def no_source(path: str) -> ModuleSource | None:
@@ -56,6 +58,10 @@ class Evidence:
         self.namespaces = Namespaces(snapshot)
         self.codes = CodeNames(snapshot)
         self._read = read
+        self.names_used: dict[
+            tuple[int, str], frozenset[str] | None
+        ] = {}  # by class and name; what views have asked for
+        self._users: dict[tuple[str, ...], list[Spot]] = {}
         self._sources: dict[int, tuple[str, ModuleSource | None, ClassSource | None]] = {}
 
     def module(self, path: str) -> ModuleSource | None:
@@ -136,63 +142,73 @@ class Evidence:
         files = [*self.snapshot.codes.files, *(info.file for info in self.snapshot.types)]
         return [path for path in dict.fromkeys(files) if self.is_ours(path)]
 
-    def _candidates(self, names: tuple[str, ...]) -> Iterable[Spot]:
+    def _candidates(self, names: tuple[str, ...]) -> list[Spot]:
         """Give the code that uses names; where that is not known, every file of the application."""
-        if self.knows_code:
-            return (spot for _, spot in self.spots_using(*names, constants=True))
-        return [Spot(path, clean_text(path, 200)) for path in self.our_files]
+        known = self._users.get(names)
+        if known is None:
+            if self.knows_code:
+                known = [spot for _, spot in self.spots_using(*names, constants=True)]
+            else:
+                known = [Spot(path, clean_text(path, 200)) for path in self.our_files]
+            self._users[names] = known
+        return known
 
-    def _spots(self, kinds: tuple[UseKind, ...], names: tuple[str, ...]) -> list[Spot]:
-        """Find uses in the application: by source where it can be trusted, else all code with these names."""
+    def _spots(self, kinds: tuple[UseKind, ...], names: tuple[str, ...], files: Files) -> list[Spot]:
+        """Find uses: by source where it can be trusted, else all code with these names. Reads no file that it need not."""
         result: list[Spot] = []
-        read: set[str] = set()
-        for spot in self._candidates(names):
-            module = self.module(spot.file)
+        candidates = self._candidates(names)
+        wanted = files if files is not None else frozenset(spot.file for spot in candidates)
+        for path in sorted(wanted):
+            module = self.module(path)
             if module is None or module.is_newer:
-                result.append(spot)
-            elif spot.file not in read:
-                read.add(spot.file)
-                result.extend(spot_of(use, spot.file) for use in module.uses if use.kind in kinds)
+                result.extend(spot for spot in candidates if spot.file == path)
+            else:
+                result.extend(spot_of(use, path) for use in module.uses if use.kind in kinds)
         return result
 
-    @cached_property
-    def dict_uses(self) -> list[Spot]:
-        """Places that read or write the ``__dict__`` of objects. Those of classes are left out, and those of descriptors.
+    def dict_uses(self, files: Files) -> list[Spot]:
+        """Find places that read or write the ``__dict__`` of objects. Those of classes are left out, and those of descriptors.
 
         What a descriptor does concerns the classes that have it.
         """
         kinds = (UseKind.DICT_READ, UseKind.DICT_WRITE, UseKind.DICT_REPLACE)
         return [
             spot
-            for spot in self._spots(kinds, ("__dict__", "vars"))
+            for spot in self._spots(kinds, ("__dict__", "vars"), files)
             if spot.use is None
             or (spot.use.receiver is not Receiver.CLASS and spot.use.method not in DESCRIPTOR_METHODS)
         ]
 
-    @cached_property
-    def class_assignments(self) -> list[Spot]:
-        """Places that assign to ``__class__``, as far as sources could be read."""
-        return [spot for spot in self._spots((UseKind.CLASS_ASSIGN,), ("__class__",)) if spot.use is not None]
+    def class_assignments(self, files: frozenset[str], name: str) -> list[Spot]:
+        """Find places in some files, or in code that names a class, that assign to ``__class__``.
+
+        Where no source could be read, code that names ``__class__``.
+        """
+        elsewhere: set[str] = set()
+        if self.knows_code:
+            both = np.intersect1d(self.codes.using("__class__"), self.codes.using(name))
+            elsewhere = {self.codes.place_of(code).file for code in both.tolist()}
+        wanted = files.union(path for path in elsewhere if self.is_ours(path))
+        return self._spots((UseKind.CLASS_ASSIGN,), ("__class__",), wanted)
+
+    def old_picklers(self, files: Files) -> list[Spot]:
+        """Find places that pickle with protocol 0 or 1, as far as sources could be read."""
+        found = self._spots((UseKind.PICKLE_OLD,), PICKLERS, files)
+        return [spot for spot in found if spot.use is not None]
 
     @cached_property
     def picklers(self) -> list[Spot]:
         """The application's code that pickles."""
-        return self._users(PICKLERS)
-
-    @cached_property
-    def old_picklers(self) -> list[Spot]:
-        """Places that pickle with protocol 0 or 1, as far as sources could be read."""
-        names = ("dumps", "dump", "Pickler")
-        return [spot for spot in self._spots((UseKind.PICKLE_OLD,), names) if spot.use is not None]
+        return self._using(PICKLERS)
 
     @cached_property
     def copiers(self) -> list[Spot]:
         """The application's code that copies objects, or dicts and lists: names do not tell."""
-        return self._users(COPIERS)
+        return self._using(COPIERS)
 
-    def _users(self, names: tuple[str, ...]) -> list[Spot]:
+    def _using(self, names: tuple[str, ...]) -> list[Spot]:
         if self.knows_code:
-            return [spot for _, spot in self.spots_using(*names)]
+            return self._candidates(names)
         modules = {path: self.module(path) for path in self.our_files}
         wanted = set(names)
         return [Spot(path, clean_text(path, 200)) for path, one in modules.items() if one and one.imports & wanted]

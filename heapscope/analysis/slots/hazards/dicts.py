@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from heapscope.analysis.slots.evidence import Spot
+from heapscope.analysis.slots.evidence import Files, Spot
 from heapscope.analysis.slots.hazards.subject import SLOT_KINDS
 from heapscope.analysis.slots.hazards.view import (
     DICT_NAMES,
@@ -36,7 +36,12 @@ def concerns(view: ClassView, spot: Spot) -> bool:
     """Tell whether code that uses some object's ``__dict__`` may well use that of this class."""
     if spot.use is not None and spot.use.receiver is Receiver.SELF and spot.use.owner:
         return False  # other classes' own business; that of this class is looked at by itself
-    return spot.file in view.files or view.version < _ASKED_FOR or view.read_dicts > 0
+    return files_that_count(view) is None or spot.file in view.files
+
+
+def files_that_count(view: ClassView) -> Files:
+    """Give the files whose code counts: all, unless instances would show that their ``__dict__`` was asked for."""
+    return None if view.version < _ASKED_FOR or view.read_dicts > 0 else view.files
 
 
 def reads(view: ClassView) -> Iterator[Finding]:
@@ -52,7 +57,8 @@ def reads(view: ClassView) -> Iterator[Finding]:
         count, number = view.instances.count, view.read_dicts
         text = f"code reads the __dict__ of {number} of {count} instances (vars, copy, pickle): that must change"
         yield finding(Verdict.CHECK, "dict_read_vars", text)
-    others = [spot for spot in view.evidence.dict_uses if concerns(view, spot)] if view.evidence else []
+    found = view.evidence.dict_uses(files_that_count(view)) if view.evidence else []
+    others = [spot for spot in found if concerns(view, spot)]
     own_places = {spot.text for info, name in own for spot in view.spots_in(info, name)}
     others = [spot for spot in others if spot.text not in own_places]
     if others:

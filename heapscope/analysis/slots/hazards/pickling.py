@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from heapscope.analysis.slots.evidence import Spot
-from heapscope.analysis.slots.hazards.dicts import STATE_METHODS, concerns
+from heapscope.analysis.slots.hazards.dicts import STATE_METHODS, concerns, files_that_count
 from heapscope.analysis.slots.hazards.view import DICT_NAMES, ClassView, finding, listed
 from heapscope.analysis.slots.model import Finding, Verdict
 from heapscope.snapshot.model import TypeInfo
@@ -85,7 +85,7 @@ def pickles(view: ClassView) -> Iterator[Finding]:
     if view.evidence is None:
         return
     own = {name for info in view.classes for name in view.kinds(info)}
-    old = [spot for spot in view.evidence.old_picklers if concerns(view, spot)]
+    old = [spot for spot in view.evidence.old_picklers(files_that_count(view)) if concerns(view, spot)]
     if old and not own & {"__getstate__", *_REDUCERS}:
         text = "code pickles with protocol 0 or 1, which cannot hold slots without __getstate__"
         yield finding(Verdict.CHECK, "pickle_proto01", text, old)

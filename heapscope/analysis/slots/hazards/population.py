@@ -99,13 +99,14 @@ def class_changes(view: ClassView) -> Iterator[Finding]:
         spots = [spot for info, name in blind for spot in view.spots_in(info, name)]
         text = "its own code names __class__, and its source could not be read: it may assign to it"
         yield finding(Verdict.CHECK, "class_assignment", text, spots)
-    spots = [spot for spot in view.evidence.class_assignments if _changes(view, spot)]
+    simple = view.info.name.rpartition(".")[2]
+    found = view.evidence.class_assignments(view.files, simple)
+    spots = [spot for spot in found if _changes(view, spot)]
     if not spots:
         return
     relatives = {info.name.rpartition(".")[2] for info in view.classes[1:]} | {
         info.name.rpartition(".")[2] for info in view.evidence.subclasses.get(view.info.address, ())
     }
-    simple = view.info.name.rpartition(".")[2]
     others = {spot.use.other.rpartition(".")[2] for spot in spots if spot.use} - {simple, ""}
     if others & relatives or (
         simple in {spot.use.other.rpartition(".")[2] for spot in spots if spot.use} and relatives
@@ -125,7 +126,7 @@ def _is_made(view: ClassView, info: TypeInfo, name: str) -> bool:
 
 def _changes(view: ClassView, spot: Spot) -> bool:
     if spot.use is None:
-        return False
+        return spot.file in view.files
     simple = view.info.name.rpartition(".")[2]
     if spot.use.other.rpartition(".")[2] == simple:
         return True

@@ -51,14 +51,16 @@ class ClassView(Subject):
 
     def names_in(self, info: TypeInfo, name: str) -> frozenset[str] | None:
         """Give the names that a method uses; None where that is not known."""
-        codes = self.code_of(info, name)
-        if self.evidence is None or not self.knows_names or not codes:
+        if self.evidence is None:
             return None
-        found: set[str] = set()
-        for code in codes:
-            found |= self.evidence.codes.names_of(code)
-            found |= {text for text in self.evidence.codes.constants_of(code) if text == "__dict__"}
-        return frozenset(found)
+        if (info.address, name) not in self.evidence.names_used:
+            codes = self.code_of(info, name) if self.knows_names else []
+            found: set[str] = set()
+            for code in codes:
+                found |= self.evidence.codes.names_of(code)
+                found |= {text for text in self.evidence.codes.constants_of(code) if text == "__dict__"}
+            self.evidence.names_used[info.address, name] = frozenset(found) if codes else None
+        return self.evidence.names_used[info.address, name]
 
     def is_foreign_code(self, info: TypeInfo, name: str) -> bool:
         """Tell whether what is behind a name of a class is known to be written elsewhere: by a library, or made at run time."""
