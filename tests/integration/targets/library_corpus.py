@@ -9,11 +9,9 @@ import ast
 import collections
 import configparser
 import copy
-import dataclasses
 import decimal
 import email
 import email.policy
-import enum
 import gc
 import json
 import logging
@@ -26,6 +24,7 @@ import urllib.parse
 import urllib.request
 import weakref
 
+from library_shop import Color, Copied, Order, Pickled, Point, Price, Tree, Watched
 from library_twins import try_twin
 
 KEPT = []
@@ -34,50 +33,6 @@ EXAMPLES = 20  # instances of each class that are tried
 
 def keep(*items):
     KEPT.extend(items)
-
-
-class Color(enum.Enum):
-    RED = 1
-    BLUE = 2
-
-
-@dataclasses.dataclass
-class Order:
-    number: int
-    lines: list = dataclasses.field(default_factory=list)
-    note: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Price:
-    amount: int
-    currency: str = "EUR"
-
-
-@dataclasses.dataclass
-class Copied:
-    a: int
-
-
-class Point:
-    def __init__(self, x, y):
-        self.x = x
-        self.y = y
-
-
-class Pickled(Point):
-    pass
-
-
-class Watched(Point):
-    pass
-
-
-class Tree:
-    def __init__(self, name, parent=None):
-        self.name = name
-        self.parent = parent
-        self.children = []
 
 
 def own():

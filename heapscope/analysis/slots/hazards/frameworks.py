@@ -41,6 +41,10 @@ def frameworks(view: ClassView) -> Iterator[Finding]:
         return
     names = {name for info in view.classes for name in view.kinds(info)}
     text = _SQLALCHEMY if "_sa_instance_state" in view.seen else ""
+    if view.facts.is_dataclass and "__pydantic_fields__" in names:
+        text = "a dataclass of pydantic: its decorator takes slots=True too, and validates as before"
+        yield finding(Verdict.CHECK, "metaclass_forbids", text)
+        return
     text = text or next((text for marker, text in _MARKERS.items() if marker in names), "")
     if text:
         yield finding(Verdict.NO, "metaclass_forbids", text)

@@ -140,3 +140,17 @@ def test_classes_without_code_belong_to_their_package() -> None:
     bare = TypeInfo(address=2, name="lib.b.B", module="lib.b", is_heap=True)
     assert origin_of(bare, files_by_package([with_file, bare])["lib"]) is Origin.THIRD_PARTY
     assert origin_of(TypeInfo(address=3, name="builtins.int")) is Origin.BUILT_IN
+
+
+@pytest.mark.parametrize(
+    ("file", "module"),
+    [
+        ("/usr/lib/python3.12/enum.py", "app.colors"),
+        ("/usr/lib/python3.12/collections/__init__.py", "__main__"),
+        ("/srv/.venv/lib/python3.12/site-packages/sqlalchemy/orm/state.py", "app.models"),
+    ],
+)
+def test_functions_that_a_library_lent_do_not_make_a_class_foreign(file: str, module: str) -> None:
+    """An enumeration, a named tuple and a mapped class have functions of a library, and nothing else with a file."""
+    info = TypeInfo(address=1, name=f"{module}.A", module=module, is_heap=True, file=file)
+    assert origin_of(info, files_by_package([info]).get("app", "")) is Origin.APPLICATION
