@@ -239,7 +239,18 @@ def _run_tests(module: str) -> str:
     path = importlib.import_module(module).__file__
     with warnings.catch_warnings():
         code = pytest.main(
-            ["-q", "-p", "no:cacheprovider", "-p", "no:warnings", "--no-header", "-o", "addopts=", str(path)]
+            [
+                "-q",
+                "--noconftest",
+                "-p",
+                "no:cacheprovider",
+                "-p",
+                "no:warnings",
+                "--no-header",
+                "-o",
+                "addopts=",
+                str(path),
+            ]
         )
     return f"{module}: {code.name if hasattr(code, 'name') else code}"
 
