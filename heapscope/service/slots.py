@@ -12,10 +12,11 @@ from heapscope.service.target_source import TargetSources
 from heapscope.snapshot.model import Snapshot
 
 
-def advise(snapshot: Snapshot, *, min_instances: int = 1) -> tuple[SlotsRow, ...]:
+def advise(snapshot: Snapshot, *, min_instances: int = 1, all_is_ours: bool = False) -> tuple[SlotsRow, ...]:
     """Judge every class with a ``__dict__`` per instance, largest saving first; sources count where they can be read.
 
-    O(objects), and some milliseconds for each file of source that is read.
+    With ``all_is_ours`` classes of libraries are judged as if they could be changed. O(objects), and some milliseconds for each
+    file of source that is read.
     """
-    sources = TargetSources.of(snapshot.meta)
-    return advise_slots(snapshot, evidence=Evidence(snapshot, sources.module), min_instances=min_instances)
+    evidence = Evidence(snapshot, TargetSources.of(snapshot.meta).module, all_is_ours=all_is_ours)
+    return advise_slots(snapshot, evidence=evidence, min_instances=min_instances)

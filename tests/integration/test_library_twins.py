@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from heapscope.analysis.slots.blockers import find_hazards, names_from_source
+from heapscope.analysis.slots.blockers import find_hazards
+from heapscope.analysis.slots.hazards.view import ClassView
 from heapscope.analysis.slots.layout import is_native_layout
 from heapscope.analysis.slots.model import SEVERITY, ClassFacts, Verdict
 from heapscope.service.capture import CaptureOptions, capture
@@ -77,7 +78,7 @@ def test_no_class_is_called_safe_whose_twin_fails() -> None:
             name = facts.info.name
             verdicts[name], decisive[name] = verdict, findings[0].text if findings else ""
             if verdict is Verdict.SAFE:
-                names = (*facts.instances.attributes, *names_from_source(facts, evidence))
+                names = (*facts.instances.attributes, *ClassView(facts, evidence).unseen)
                 faults = twin_faults(target, facts, tuple(dict.fromkeys(names)))
                 wrong += [f"{name}: {what}: {how}" for what, how in faults.items()]
     counts = Counter(verdicts.values())

@@ -5,7 +5,8 @@ Never computes a size or judges a hazard itself, and never reads a file: sources
 
 from __future__ import annotations
 
-from heapscope.analysis.slots.blockers import annotate, find_hazards
+from heapscope.analysis.origins import Origin
+from heapscope.analysis.slots.blockers import annotate, find_hazards, names_in_code
 from heapscope.analysis.slots.costs import ClassCosts, class_costs
 from heapscope.analysis.slots.effects import partial_note, speed_note
 from heapscope.analysis.slots.evidence import Evidence
@@ -53,15 +54,22 @@ class _Advisor:
     """Advises on the classes of one snapshot."""
 
     def __init__(self, snapshot: Snapshot, evidence: Evidence | None) -> None:
-        self._heap_bytes = snapshot.allocated_bytes
+        self._snapshot = snapshot
         self._evidence = evidence
-        self.population = Population(snapshot)
+        self._plain = Population(snapshot)
+        self.population = Population(snapshot, self._names_in_code, declares_unseen=True)
+
+    def _names_in_code(self, info: TypeInfo) -> tuple[str, ...]:
+        facts = self._plain.facts_of(info) or self._plain.facts_without_instances(info)
+        return names_in_code(facts, self._evidence)
 
     def advise(self, facts: ClassFacts) -> SlotsRow:
         """Write the row of one class."""
         info, instances = facts.info, facts.instances
         costs = class_costs(facts, self.population)
-        changes = tuple(annotate(change, facts, self._evidence) for change in plan_changes(facts, self.population))
+        changes = plan_changes(facts, self.population)
+        if self._is_ours(facts):
+            changes = tuple(annotate(change, facts, self._evidence) for change in changes)
         findings = self._findings(facts, costs)
         reasons = [one for one in findings if one.verdict is not Verdict.SAFE]
         names = costs.slotted.names if costs.slotted else ()
@@ -86,7 +94,7 @@ class _Advisor:
             dict_instances=_dict_count(instances),
             requested_now=costs.now.requested,
             requested_slots=costs.slotted.total.requested if costs.slotted else costs.now.requested,
-            share=costs.share_of(self._heap_bytes),
+            share=costs.share_of(self._snapshot.allocated_bytes),
             findings=tuple(findings),
             changes=changes,
             parts_now=parts_now(facts),
@@ -103,6 +111,11 @@ class _Advisor:
             speed=speed_note(facts.version) if costs.slotted else "",
             attribute_counts=tuple((name, instances.attributes[name]) for name in ordered),
         )
+
+    def _is_ours(self, facts: ClassFacts) -> bool:
+        """Tell whether it is worth while to read the source: nobody changes the class of a library, unless he says so."""
+        is_wanted = self._evidence is not None and self._evidence.all_is_ours
+        return is_wanted or facts.origin_of(facts.info) is Origin.APPLICATION
 
     def _findings(self, facts: ClassFacts, costs: ClassCosts) -> list[Finding]:
         findings = find_hazards(facts, self._evidence)

@@ -57,9 +57,15 @@ def _newer_source(view: ClassView) -> Iterator[Finding]:
         yield finding(Verdict.CHECK, "", text)
 
 
-def names_from_source(facts: ClassFacts, evidence: Evidence | None) -> tuple[str, ...]:
-    """Give the attributes that the class's code sets and no instance has, as a ``__dict__`` would have them: slots too."""
-    return ClassView(facts, evidence).unseen
+def names_in_code(facts: ClassFacts, evidence: Evidence | None) -> tuple[str, ...]:
+    """Give the attributes that the class's own code sets on instances, as a ``__dict__`` would have them.
+
+    None for a class whose code is not ours to know, and for one that a decorator makes again from its fields.
+    """
+    view = ClassView(facts, evidence)
+    if view.origin_of(facts.info) is not Origin.APPLICATION or "__dataclass_fields__" in view.kinds(facts.info):
+        return ()
+    return view.assigned_by(facts.info)
 
 
 def annotate(change: ClassChange, facts: ClassFacts, evidence: Evidence | None = None) -> ClassChange:

@@ -69,7 +69,7 @@ def _body(facts: ClassFacts) -> list[Part]:
     return [
         Part(_base_name(base), min(base_size, info.basicsize)),
         Part(_slots_name(slots_size // WORD), slots_size),
-        Part("dict and weakref words", words),
+        Part("weakref word" if facts.version == (3, 11) else "dict and weakref words", words),
     ]
 
 

@@ -41,14 +41,16 @@ def slots_of(info: TypeInfo) -> frozenset[str]:
 class Population:
     """All classes of one snapshot. Building is O(classes times depth); what is asked for is kept.
 
-    ``assigned`` gives the names that the methods of a class assign to ``self``, mangled, where somebody knows its code.
+    ``assigned`` gives the names that the methods of a class assign to ``self``, mangled, where somebody knows its code. With
+    ``declares_unseen`` those that no instance has are declared too: some code may be about to set them.
     """
 
-    def __init__(self, snapshot: Snapshot, assigned: Assigned = _nothing) -> None:
+    def __init__(self, snapshot: Snapshot, assigned: Assigned = _nothing, *, declares_unseen: bool = False) -> None:
         """Index the instances by class."""
         self.snapshot = snapshot
         self.version: Version = parse_version(snapshot.meta.python_version)
         self._assigned = assigned
+        self._declares_unseen = declares_unseen
         self._instances = {facts.type_address: facts for facts in snapshot.instances if facts.count > 0}
         self._declared: dict[int, frozenset[str]] = {}
         self._own_classes: dict[int, tuple[TypeInfo, ...]] = {}
@@ -60,8 +62,13 @@ class Population:
     def facts_of(self, info: TypeInfo) -> ClassFacts | None:
         """Gather what is known about a class that has instances; None without any."""
         instances = self._instances.get(info.address)
-        if instances is None:
-            return None
+        return None if instances is None else self._facts(info, instances)
+
+    def facts_without_instances(self, info: TypeInfo) -> ClassFacts:
+        """Gather what is known about a class itself, as if it had no instances."""
+        return self._facts(info, InstanceFacts(info.address, 0, {}, {}))
+
+    def _facts(self, info: TypeInfo, instances: InstanceFacts) -> ClassFacts:
         return ClassFacts(
             info=info,
             instances=instances,
@@ -147,7 +154,10 @@ class Population:
         """What the class owns whether or not a base owns it too, but for what another class's name was mangled into."""
         heirs = [self._observed(one) | self._slots_above(one) for one in self.heirs(info)]
         everything = frozenset().union(*heirs)
-        owned = everything & frozenset(self._assigned(info))
+        assigned = frozenset(self._assigned(info))
+        owned = everything & assigned
+        if self._declares_unseen:
+            owned |= self._unseen(info, assigned)
         owned |= {name for name in everything if slot_names.unmangle(name, info.name) != name}
         if self.instances_of(info) is not None:
             owned |= self._observed(info)
@@ -155,6 +165,10 @@ class Population:
             owned |= frozenset.intersection(*heirs)
         foreign = self._mangled_elsewhere(info, owned)
         return owned - foreign - slots_of(info)
+
+    def _unseen(self, info: TypeInfo, assigned: frozenset[str]) -> set[str]:
+        seen = {name for heir in self.heirs(info) if (facts := self.instances_of(heir)) for name in facts.attributes}
+        return {name for name in assigned - seen - _NEVER_SLOTS if slot_names.is_slot_name(name)}
 
     def _slots_above(self, info: TypeInfo) -> frozenset[str]:
         return frozenset().union(*(slots_of(one) for one in self.own_classes(info)))

@@ -125,12 +125,15 @@ class ClassView(Subject):
     def unseen(self) -> tuple[str, ...]:
         """Attributes that the code of our classes sets and no recorded instance has, as they are in a ``__dict__``."""
         known = self.existing_slots | set(self.seen)
-        found: dict[str, None] = {}
-        for info, source in self.sources:
-            found.update(dict.fromkeys(mangle(name, info.name) for name in source.stored))
-        for info in self.our_classes:
-            found.update(dict.fromkeys(self.static_attributes(info) or ()))
-        return tuple(name for name in found if name not in known and self._is_stored(name))
+        found = dict.fromkeys(name for info in self.our_classes for name in self.assigned_by(info))
+        return tuple(name for name in found if name not in known)
+
+    def assigned_by(self, info: TypeInfo) -> tuple[str, ...]:
+        """Give the attributes that the code of one of our classes stores on instances, as they are in a ``__dict__``."""
+        source = self.source(info)
+        names = [mangle(name, info.name) for name in source.stored] if source is not None else []
+        found = dict.fromkeys([*names, *(self.static_attributes(info) or ())])
+        return tuple(name for name in found if self._is_stored(name))
 
     def static_attributes(self, info: TypeInfo) -> list[str] | None:
         """Give the attributes that the compiler of 3.13 and newer saw methods set; None where it did not note them."""

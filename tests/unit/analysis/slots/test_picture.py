@@ -39,7 +39,7 @@ def facts_of(version: tuple[int, int], *, basicsize: int, flags: int, states: di
             MANAGED,
             DictState.VALUES,
             96,
-            ["GC head 16", "dict and weakref words 16", "object 16", "dict and weakref words 8", "values 40"],
+            ["GC head 16", "dict and weakref words 16", "object 16", "weakref word 8", "values 40"],
         ),
         (
             (3, 12),
