@@ -54,6 +54,7 @@ PLANTS = (
     Plant("lists", Pattern.SPARSE, ".LISTS list > [] list", COUNT),
     Plant("sets", Pattern.SPARSE, ".SETS list > [] set", COUNT),
     Plant("texts", Pattern.DUPLICATES, ".TEXTS list > [] str", COUNT),
+    Plant("wide", Pattern.WIDE_TEXT, ".WIDE list > [] str", COUNT),  # one wide character each, so what is saved at most
     Plant("bytes", Pattern.DUPLICATES, ".BYTES list > [] bytes", COUNT),
     Plant("empty", Pattern.EMPTY, ".ITEMS list > [] __main__.Item > .tags list", COUNT),
 )

@@ -21,7 +21,7 @@ _WIDE_FIX = (
     "(text.encode()), or strip what need not be there (emoji, typographic quotes, no-break spaces)"
 )
 _UTF8_FIX = (
-    "C code asked for their UTF-8 (json, database drivers, open(), PyUnicode_AsUTF8), which stays with the text: hand over "
+    "C code asked for their UTF-8 (PyUnicode_AsUTF8: database drivers, C extensions), which stays with the text: hand over "
     "text.encode() instead, or let the text go after the call"
 )
 

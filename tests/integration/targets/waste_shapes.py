@@ -114,6 +114,7 @@ LONGS = tuple(range(10**12, 10**12 + 5 * COUNT))
 DICTS = [sparse_dict() for _ in range(COUNT)]
 LISTS = [sparse_list() for _ in range(COUNT)]
 SETS = [sparse_set() for _ in range(COUNT)]
+WIDE = [chr(0x444) + "x" * 300 + str(number) for number in range(COUNT)]
 TEXTS = ["some text %d" % (number % 10) for number in range(COUNT)]
 BYTES = [("some bytes that are longer %d" % (number % 10)).encode() for number in range(COUNT)]
 TRAINED = [Clean() for _ in range(60)], [Half() for _ in range(60)]
@@ -170,6 +171,10 @@ def fix_sets():
 def fix_texts():
     kept = {}
     TEXTS[:] = [kept.setdefault(text, text) for text in TEXTS]
+
+
+def fix_wide():
+    WIDE[:] = [text.encode() for text in WIDE]
 
 
 def fix_bytes():
