@@ -50,7 +50,10 @@ class Engine(Protocol):
         """Look at one process; raises HeapscopeError."""
 
     def analyse(self, snapshot: Snapshot) -> Analysis:
-        """Compute what is quick: counts, shallow sizes, slots."""
+        """Compute what is quick: counts, shallow sizes."""
+
+    def advise(self, analysis: Analysis) -> Analysis:
+        """Add the advice on slots, for which sources of the target are read."""
 
     def complete(self, analysis: Analysis, is_cancelled: Callable[[], bool]) -> Analysis:
         """Add the recursive sizes, which need a walk of the references; raises Cancelled."""
@@ -115,10 +118,15 @@ class LiveEngine:
     def analyse(self, snapshot: Snapshot) -> Analysis:
         """Compute what is quick."""
         from heapscope.analysis.histogram import build_histogram  # noqa: PLC0415 - numpy, 100 ms
-        from heapscope.service.slots import advise  # noqa: PLC0415 - numpy, 100 ms
 
         histogram = build_histogram(snapshot, recursive=False)
-        return Analysis(snapshot, histogram, advise(snapshot), has_recursive=False)
+        return Analysis(snapshot, histogram, (), has_recursive=False, has_slots=False)
+
+    def advise(self, analysis: Analysis) -> Analysis:
+        """Add the advice on slots."""
+        from heapscope.service.slots import advise  # noqa: PLC0415 - numpy, 100 ms
+
+        return dataclasses.replace(analysis, slots=advise(analysis.snapshot), has_slots=True)
 
     def complete(self, analysis: Analysis, is_cancelled: Callable[[], bool]) -> Analysis:
         """Add the recursive sizes."""

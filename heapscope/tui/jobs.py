@@ -165,11 +165,16 @@ def _analyse(
     base_analysis = base.analysis
     if base_analysis is None and base.snapshot is not None:
         base_analysis = engine.analyse(base.snapshot)
-    for complete in (False, True):
+    # What is known is shown at once; what takes longer comes when it is there.
+    steps: tuple[Callable[[Analysis], Analysis], ...] = (
+        lambda known: known,
+        engine.advise,
+        lambda known: engine.complete(known, job.cancel.is_set),
+    )
+    for step in steps:
         if job.cancel.is_set():
             raise Cancelled("the capture was cancelled")
-        if complete:
-            analysis = engine.complete(analysis, job.cancel.is_set)
+        analysis = step(analysis)
         deltas = engine.compare(base_analysis, analysis) if base_analysis is not None else None
         post(JobAnalysed(job, HeapView(analysis, number, path, base_analysis, deltas)))
 

@@ -22,12 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """A snapshot and what is known about it. ``has_recursive`` is False until those sizes are computed."""
+    """A snapshot and what is known about it.
+
+    ``has_recursive`` is False until those sizes are computed, ``has_slots`` until the classes are judged.
+    """
 
     snapshot: Snapshot
     histogram: Histogram
     slots: tuple[SlotsRow, ...]
     has_recursive: bool
+    has_slots: bool = True
 
 
 @dataclass(frozen=True, slots=True)

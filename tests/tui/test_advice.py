@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from heapscope.tui.screens.advice import AdviceScreen
+from tests.tui.support.engine import FakeEngine
 from tests.tui.support.heaps import hostile_snapshot
 from tests.tui.support.pilot import LARGE, SMALL, Driver, running
 
@@ -80,6 +83,20 @@ async def test_v_goes_through_the_verdicts_and_keeps_the_rest_of_the_filter() ->
             await driver.press("v")
             shown.append(driver.lines()[1].rpartition("/")[2].strip())
         assert shown == ["app slots:safe", "app slots:fixable", "app slots:check", "app slots:no", "app"]
+
+
+async def test_until_the_classes_are_judged_the_screens_say_so() -> None:
+    """Types are there first; nothing is called safe, or not worth while, before it was looked at."""
+    engine = FakeEngine()
+    engine.advice_gate = threading.Event()
+    async with running(engine, settle=False) as driver:
+        await driver.until("[1 Overview]")
+        assert "… judging the classes" in await driver.until("judging")
+        await driver.pilot.press("6")
+        assert "… judging the classes, with the sources" in await driver.until("with the sources")
+        engine.advice_gate.set()
+        await driver.settle()
+        assert "app.cart.LineItem" in driver.text()
 
 
 async def test_hostile_names_do_not_reach_the_terminal() -> None:

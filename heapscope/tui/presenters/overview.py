@@ -94,6 +94,8 @@ def slots_summary(view: HeapView, writing: Writing) -> Line:
     """Say in one line what __slots__ would save."""
     useful = [row for row in view.current.slots if row.saves_bytes > 0 and row.verdict in ("safe", "fixable")]
     head = (" __slots__ ", "strong")
+    if not view.current.has_slots:
+        return line(head, ("… judging the classes", "dim"))
     if not useful:
         return line(head, ("would save nothing worth naming here", "dim"))
     total = sum(row.saves_bytes for row in useful)

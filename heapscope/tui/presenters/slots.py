@@ -141,6 +141,8 @@ def attribute_words(row: SlotsRow) -> list[str]:
     return [name + "," for name in names[:-1]] + names[-1:]
 
 
-def empty_slots() -> list[Line]:
+def empty_slots(view: HeapView) -> list[Line]:
     """Say why the table is empty."""
+    if not view.current.has_slots:
+        return [line("… judging the classes, with the sources of the target"), EMPTY]
     return [line("No class keeps a dict per instance here: __slots__ would save nothing."), EMPTY]

@@ -66,7 +66,9 @@ class SlotsTab(HeapTab):
         if self.view is None:
             return
         width = max(40, self.size.width - 2)
-        lines = slots_detail(self.current_row(), self.writing, width) if self.view.current.slots else empty_slots()
+        lines = (
+            slots_detail(self.current_row(), self.writing, width) if self.view.current.slots else empty_slots(self.view)
+        )
         self.query_one("#slots-detail", Lines).show(lines)
 
     def on_resize(self, _event: events.Resize) -> None:

@@ -5,10 +5,12 @@ Never touches a process.
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from heapscope.analysis.diff import HistogramDelta
+from heapscope.analysis.slots.advice import advise_slots
 from heapscope.errors import Cancelled, ExitCode, HeapscopeError
 from heapscope.graph.library import Oversight
 from heapscope.service.capture import CaptureOptions, CaptureProgress
@@ -60,6 +62,7 @@ class FakeEngine(LiveEngine):
     def __init__(self) -> None:
         self.error: HeapscopeError | Exception | None = None
         self.gate: threading.Event | None = None  # a capture waits here, or until it is cancelled
+        self.advice_gate: threading.Event | None = None
         self.sizes_gate: threading.Event | None = None
         self.holders_gate: threading.Event | None = None  # dominators wait here, or until they are cancelled
         self.holders_error: Exception | None = None
@@ -100,6 +103,13 @@ class FakeEngine(LiveEngine):
         if self.captures == 1:
             return make_snapshot(pid=pid)
         return make_snapshot(grown_rows(), pid=pid, captured_at=CAPTURED_AT + 60)
+
+    def advise(self, analysis: Analysis) -> Analysis:
+        """Wait for the gate, then judge by types and instances: the made-up service has no code."""
+        if self.advice_gate is not None:
+            self.advice_gate.wait(30)
+        slots = advise_slots(analysis.snapshot, evidence=None)
+        return dataclasses.replace(analysis, slots=slots, has_slots=True)
 
     def complete(self, analysis: Analysis, is_cancelled: Callable[[], bool]) -> Analysis:
         """Wait for the gate, then compute."""

@@ -98,6 +98,6 @@ async def running(
             if settle:
                 await driver.settle()
             yield driver
-            for gate in (engine.gate, engine.sizes_gate, engine.holders_gate, engine.paths_gate):
+            for gate in (engine.gate, engine.advice_gate, engine.sizes_gate, engine.holders_gate, engine.paths_gate):
                 if gate is not None:
                     gate.set()
