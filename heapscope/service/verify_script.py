@@ -23,8 +23,9 @@ from typing import Any
 SETTLED = 64  # instances, after which the keys that a class's instances share have their final capacity
 CACHED = 1100  # calls, from which on 3.8 to 3.10 keep a cache per function
 SMALL = 512
-ROUNDS = 9
+ROUNDS = 25
 TIMED = 2000
+KINDS = (("plain", False), ("twin", True))
 NATIVE: dict[str, Any] = {
     f"builtins.{kind.__name__}": kind
     for kind in (object, int, float, complex, str, bytes, bytearray, tuple, list, dict, set, frozenset)
@@ -153,47 +154,51 @@ def block(size: int) -> int:
     return max(size + 15 & ~15, 16) if size <= SMALL else max(size + 23 & ~15, 32)
 
 
-def timed(classes: list[list[Any]], names: list[str], items: int, *, slotted: bool) -> dict[str, float]:
-    """Return nanoseconds to make an instance, and to read one of its attributes: medians."""
-    takes = bool(contents(build(classes, slotted=slotted), items))
-    init = setter(names, "self, items" if takes else "self")
-    cls = build(classes, init, slotted=slotted)
-    arguments = contents(cls, items)
-    # Compiled anew for each class: the interpreter adapts a call to what it has seen there.
+def timed(request: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Return nanoseconds of processor time to make an instance, and to read an attribute: medians of rounds in turn.
+
+    Functions are compiled anew for each class: the interpreter adapts a call to what it has seen there.
+    """
+    names, _, items, _ = max(request["shapes"], key=lambda shape: shape[3])
     reads = "".join(f"        made.{name}\n" for name in identifiers(names)) or "        made\n"
-    read = compiled(f"def read(held):\n    for made in held:\n{reads}", "read")
-    call = "cls(*arguments)" if takes else "cls()"
-    fill = compiled(
-        f"def fill(held, places, cls, arguments):\n    for at in places:\n        held[at] = {call}\n", "fill"
-    )
-    making, reading, places = [], [], range(TIMED)
+    kinds = {}
+    for kind, slotted in KINDS:
+        takes = bool(contents(build(request["classes"], slotted=slotted), items))
+        cls = build(request["classes"], setter(names, "self, items" if takes else "self"), slotted=slotted)
+        call = "cls(*arguments)" if takes else "cls()"
+        fill = f"def fill(held, places, cls, arguments):\n    for at in places:\n        held[at] = {call}\n"
+        read = compiled(f"def read(held):\n    for made in held:\n{reads}", "read")
+        kinds[kind] = (compiled(fill, "fill"), read, cls, contents(cls, items))
+    making: dict[str, list[int]] = {kind: [] for kind in kinds}
+    reading: dict[str, list[int]] = {kind: [] for kind in kinds}
     gc.disable()
     for _ in range(ROUNDS):
-        held = [None] * TIMED
-        started = time.perf_counter_ns()
-        fill(held, places, cls, arguments)
-        made = time.perf_counter_ns()
-        read(held)
-        reading.append(time.perf_counter_ns() - made)
-        making.append(made - started)
-        del held
+        for kind, (fill_all, read_all, cls, arguments) in kinds.items():
+            held = [None] * TIMED
+            started = time.thread_time_ns()
+            fill_all(held, range(TIMED), cls, arguments)
+            made = time.thread_time_ns()
+            read_all(held)
+            reading[kind].append(time.thread_time_ns() - made)
+            making[kind].append(made - started)
+            del held
     gc.enable()
     return {
-        "make_ns": sorted(making)[ROUNDS // 2] / TIMED,
-        "read_ns": sorted(reading)[ROUNDS // 2] / TIMED / max(len(identifiers(names)), 1),
+        kind: {
+            "make_ns": sorted(making[kind])[ROUNDS // 2] / TIMED,
+            "read_ns": sorted(reading[kind])[ROUNDS // 2] / TIMED / max(len(identifiers(names)), 1),
+        }
+        for kind in kinds
     }
 
 
 def main() -> None:
     """Answer one request."""
     request = json.load(sys.stdin)
-    classes, shapes = request["classes"], request["shapes"]
-    usual = max(shapes, key=lambda shape: shape[3])
+    times = timed(request)
     answer: dict[str, Any] = {"version": list(sys.version_info[:3])}
-    for kind, slotted in (("plain", False), ("twin", True)):
-        found = measure(request, slotted=slotted)
-        found.update(timed(classes, usual[0], usual[2], slotted=slotted))
-        answer[kind] = found
+    for kind, slotted in KINDS:
+        answer[kind] = {**measure(request, slotted=slotted), **times[kind]}
     json.dump(answer, sys.stdout)
 
 

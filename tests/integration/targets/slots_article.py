@@ -3,6 +3,7 @@
 Never imports heapscope. Keeps to the syntax of Python 3.8.
 
     slots_article.py stress dict|slots COUNT        the article's figures, and the true ones
+    slots_article.py creation both COUNT             processor time to make them
     slots_article.py trace SHAPE COUNT              what tracemalloc says; then waits for the end of stdin, to be captured
     slots_article.py say SHAPE COUNT                what the naive formula and pympler say
 """
@@ -16,7 +17,7 @@ import tempfile
 import time
 import tracemalloc
 
-ROUNDS = 5
+ROUNDS = 15
 
 
 class DataItem:
@@ -145,12 +146,6 @@ def stress(kind, count):
     number = None
     grown, pools = resident() - before, pool_bytes() - pools
     del held
-    times = []
-    for _ in range(ROUNDS):
-        started = time.perf_counter()
-        kept = filled(make, count)
-        times.append(time.perf_counter() - started)
-        del kept
     tracemalloc.start()
     kept = filled(make, count)
     traced = tracemalloc.get_traced_memory()[0] - 8 * count
@@ -161,8 +156,38 @@ def stress(kind, count):
         "traced": traced,
         "resident": grown,
         "block": round(pools / count),
-        "seconds": sorted(times)[ROUNDS // 2],
     }
+
+
+FILL = """
+def fill(cls, held, places):
+    for at in places:
+        held[at] = cls("Alex", 42, "-")
+"""
+
+
+def creation(count):
+    """Seconds of processor time to make so many of each kind: the best of several rounds, in turn, without the collector.
+
+    Each class has a loop of its own: the interpreter adapts a call to what it has seen there.
+    """
+    best = {}
+    loops = {}
+    for kind, cls in (("dict", DataItem), ("slots", SlottedItem)):
+        space = {}
+        exec(FILL, space)
+        loops[kind] = (space["fill"], cls)
+    gc.collect()
+    gc.disable()
+    for _ in range(ROUNDS):
+        for kind, (fill, cls) in loops.items():
+            held = [None] * count
+            started = time.thread_time()
+            fill(cls, held, range(count))
+            seconds = time.thread_time() - started
+            best[kind] = min(best.get(kind, seconds), seconds)
+            del held
+    return best
 
 
 def traced(shape, count):
@@ -200,6 +225,8 @@ def main():
     held = None
     if what == "stress":
         answer = stress(which, count)
+    elif what == "creation":
+        answer = creation(count)
     elif what == "say":
         answer = said(which, count)
     else:

@@ -17,8 +17,8 @@ COSTS = ClassCosts("app.Item", 10, Cost(960, 960), {}, Cost(0, 0), None, None)
     ("version", "words"),
     [
         ((3, 8), "Python 3.8: making an instance is 26 to 40 % faster with slots; reading about 20 % faster"),
-        ((3, 12), "Python 3.12: making an instance is 9 to 10 % faster with slots; reading as fast as now"),
-        ((3, 14), "Python 3.14: making an instance is 2 to 10 % faster with slots; reading as fast as now"),
+        ((3, 12), "Python 3.12: making an instance is 9 to 14 % faster with slots; reading as fast as now"),
+        ((3, 14), "Python 3.14: making an instance is 2 to 13 % faster with slots; reading as fast as now"),
         ((3, 99), "Python 3.99: time with slots was not measured; --verify measures it"),
     ],
 )
@@ -27,11 +27,9 @@ def test_time_is_said_per_version(version: tuple[int, int], words: str) -> None:
     assert speed_note(version) == words
 
 
-def test_on_313_slots_are_slower_to_make() -> None:
-    """And the reason is given."""
-    assert speed_note((3, 13)).startswith(
-        "Python 3.13: making an instance is 15 to 38 % slower with slots: its fast path"
-    )
+def test_on_313_it_depends_on_the_patch_release() -> None:
+    """The first ones were slower."""
+    assert "15 to 38 % slower in 3.13.0" in speed_note((3, 13))
 
 
 @pytest.mark.parametrize(
