@@ -238,7 +238,7 @@ def has_early_values(facts: ClassFacts) -> bool:
 
     Only those made before the class's keys had their final size differ, each from all others.
     """
-    if facts.version not in ((3, 11), (3, 12)):
+    if facts.version not in ((3, 11), (3, 12)) or _has_items(facts):
         return False
     fixed = _fixed_now(facts.info, facts.version)
     settled = layout.values_bytes(min(len(facts.instances.attributes) + 1, layout.MAX_SHARED_KEYS), facts.version)

@@ -48,13 +48,6 @@ class ReadItem(DataItem):
         vars(self)
 
 
-class LargeItem:
-    """Thirty attributes."""
-
-    def __init__(self):
-        self.__class__.fill(self)
-
-
 class ListItem(list):
     """A list with two attributes."""
 
@@ -72,14 +65,13 @@ class WeakItem:
         self.name = self.age = self.address = None
 
 
-SPACE = {}
-exec("def fill(self):\n" + "".join("    self.a%d = None\n" % number for number in range(30)), SPACE)
-LargeItem.fill = SPACE["fill"]
+LARGE = {"__name__": __name__}
+exec("class LargeItem:\n  def __init__(self):\n" + "".join("    self.a%d = None\n" % each for each in range(30)), LARGE)
 SHAPES = {
     "three": lambda: DataItem(None, None, None),
     "three_slots": lambda: SlottedItem(None, None, None),
     "weak_slots": WeakItem,
-    "thirty": LargeItem,
+    "thirty": LARGE["LargeItem"],
     "dict_read": ReadItem,
     "list": ListItem,
 }

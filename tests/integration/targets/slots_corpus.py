@@ -26,6 +26,7 @@ def main():
     """Measure every shape, keep the instances, and wait."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else INSTANCES
     wanted = sys.argv[2].split(",") if len(sys.argv) > 2 and sys.argv[2] else None
+    slots_measure.rehearse(SHAPES[0], count)
     figures = {}
     for shape in SHAPES:
         if wanted is None or shape.name in wanted:

@@ -52,6 +52,14 @@ def measure(shape, count):
     return found
 
 
+def rehearse(shape, count):
+    """Measure in all ways and keep nothing: the first time, the interpreter makes and drops things of its own."""
+    for _ in range(2):
+        pool_growth(shape, "plain", count)
+        traced(defined(shape, "plain", "rehearsal"), shape, count, keep=False)
+    gc.collect()
+
+
 def measure_kind(shape, kind, count):
     """Measure one kind of class: after a run to warm up, by pymalloc's own count, then twice with tracemalloc."""
     fill(defined(shape, kind, "warm"), shape, WARM_UP if sys.version_info < (3, 11) else 8)
