@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from heapscope.analysis.slots.blockers import find_blockers, find_hazards
+from heapscope.analysis.slots.blockers import annotate, find_blockers, find_hazards, names_from_source
 from heapscope.analysis.slots.evidence import Evidence
-from heapscope.analysis.slots.model import SEVERITY, Finding, Verdict
+from heapscope.analysis.slots.model import SEVERITY, ChangeKind, ClassChange, Finding, Verdict
 from heapscope.service.capture import CaptureOptions, capture
 from heapscope.snapshot.model import Snapshot
 from tests.support.hazards import evidence_of, facts_of, type_named
@@ -175,6 +175,28 @@ def test_nothing_is_found_where_nothing_is(python: Python) -> None:
         for case in HARMLESS:
             facts = facts_of(snapshot, type_named(snapshot, f"hazards.{case}.Example"))
             assert find_blockers(facts, evidence) == [], case
+
+
+def test_a_change_takes_along_what_the_code_needs() -> None:
+    """Defaults that must move, cached properties, methods that read __dict__, attributes that are set later, and the place."""
+    cases = ("class_default", "cached_property", "custom_getstate", "dict_read_vars", "dynamic_attrs")
+    with running(max(PYTHONS, key=lambda one: one.version), Situation("changes", "hazard_cases.py", cases)) as target:
+        snapshot = capture(target.pid, CaptureOptions(collector="native"))
+        evidence = evidence_of(snapshot)
+
+        def annotated(case: str, *names: str) -> ClassChange:
+            facts = facts_of(snapshot, type_named(snapshot, f"hazards.{case}.Example"))
+            return annotate(ClassChange(facts.info.name, ChangeKind.SLOTS, names), facts, evidence)
+
+        assert annotated("class_default", "status").moved_defaults == ("status",)
+        assert annotated("cached_property").cached_properties == ("x",)
+        assert annotated("custom_getstate", "a").dict_readers == ("__getstate__", "__setstate__")
+        assert annotated("dict_read_vars", "a").dict_readers == ("to_json",)
+        # No function of this class tells where it is: its module does.
+        found = annotated("dynamic_attrs", "anything")
+        assert (found.file, found.line) == (str(PROGRAMS / "hazards" / "dynamic_attrs.py"), 4)
+        late = facts_of(snapshot, type_named(snapshot, "hazards.dynamic_attrs.Late"))
+        assert names_from_source(late, evidence) == ("b",)
 
 
 @pytest.mark.parametrize("collector", ["native", "python"])

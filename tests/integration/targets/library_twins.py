@@ -10,7 +10,7 @@ import sys
 import types
 import weakref
 
-LEFT_OUT = ("__dict__", "__weakref__", "__slots__", "__static_attributes__", "__firstlineno__")
+LEFT_OUT = ("__dict__", "__weakref__", "__slots__", "__slotnames__", "__static_attributes__", "__firstlineno__")
 
 
 def gives_dict(kind):
