@@ -10,6 +10,7 @@ import sys
 import types
 import weakref
 
+TWIN = "__twin"
 LEFT_OUT = ("__dict__", "__weakref__", "__slots__", "__slotnames__", "__static_attributes__", "__firstlineno__")
 
 
@@ -72,7 +73,7 @@ def copy_class(kind, bases, slots):
         namespace["__slots__"] = tuple(dict.fromkeys([*slots, *(mangled if declared else ())]))
         namespace["__slots__"] = tuple(name for name in namespace["__slots__"] if not is_spelled_twice(name, mangled))
     made = type(kind)(kind.__name__, bases, namespace)
-    made.__qualname__ = kind.__qualname__
+    made.__qualname__ = kind.__qualname__ + TWIN
     if is_dataclass:
         frozen = kind.__dataclass_params__.frozen
         weak = ("__weakref__" in slots,) if sys.version_info >= (3, 11) else ()
@@ -135,11 +136,11 @@ USES = {
 
 
 def survives(use, instance, kind):
-    """Try one use. A pickle finds its class by name, so the twin stands in for it meanwhile. Returns the failure, or ""."""
-    module, name = sys.modules.get(kind.__module__), kind.__name__
-    before = getattr(module, name, None)
+    """Try one use. A pickle finds a twin by its name, beside the class, of which its attributes may be. Returns the failure."""
+    module, name = sys.modules.get(kind.__module__), kind.__qualname__
+    is_named = module is not None and name.endswith(TWIN)
     try:
-        if module is not None:
+        if is_named:
             setattr(module, name, kind)
         result = USES[use](instance)
         missing = set()
@@ -149,8 +150,8 @@ def survives(use, instance, kind):
     except Exception as error:
         return "%s: %s" % (type(error).__name__, error)
     finally:
-        if module is not None:
-            setattr(module, name, before)
+        if is_named:
+            delattr(module, name)
 
 
 def try_twin(kind, instances, names, weak, uses):
