@@ -29,16 +29,12 @@ _FINDERS: tuple[Finder, ...] = (
 )
 
 
-def find_blockers(facts: ClassFacts, evidence: Evidence | None = None) -> list[Finding]:
-    """Give every reason that can be seen, the worst first; for a class that nobody here can change, that alone.
-
-    Without evidence only types and instances are looked at. With it O(names of the class and its ancestors).
-    """
-    return [one for one in find_hazards(facts, evidence) if one.verdict is not Verdict.SAFE]
-
-
 def find_hazards(facts: ClassFacts, evidence: Evidence | None = None) -> list[Finding]:
-    """Give the reasons, and behind them what looks like one and is none: verdict ``safe``."""
+    """Give every reason that can be seen, the worst first, and behind them what looks like one and is none: verdict ``safe``.
+
+    For a class that nobody here can change, that alone. Without evidence only types and instances are looked at. With it
+    O(names of the class and its ancestors).
+    """
     view = ClassView(facts, evidence)
     origin = view.origin_of(facts.info)
     if origin is not Origin.APPLICATION:

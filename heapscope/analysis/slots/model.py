@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from heapscope.analysis.origins import Origin
 from heapscope.analysis.slots.layout import Version, is_native_layout
 from heapscope.snapshot.model import InstanceFacts, TypeInfo
-from heapscope.wire.protocol import DictState
 
 
 class Verdict(enum.StrEnum):
@@ -88,14 +87,6 @@ class ClassFacts:
     native_base: TypeInfo | None
     metatype: TypeInfo | None
     version: Version
-
-    @property
-    def read_dicts(self) -> int:
-        """How many instances got a ``__dict__`` because code asked for it; older versions always make one."""
-        if self.version < (3, 11):
-            return 0
-        states = self.instances.states
-        return sum(states[state].count for state in (DictState.SPLIT, DictState.MATERIALISED) if state in states)
 
     @property
     def own_classes(self) -> list[TypeInfo]:

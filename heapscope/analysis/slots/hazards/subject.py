@@ -100,11 +100,6 @@ class Subject:
         found = [(info, self.source(info)) for info in self.our_classes]
         return [(info, source) for info, source in found if source is not None]
 
-    @cached_property
-    def knows_sources(self) -> bool:
-        """Whether the source of each of our classes is known."""
-        return len(self.sources) == len(self.our_classes)
-
     def uses(self, *kinds: UseKind) -> list[Spot]:
         """Find uses on ``self`` in the source of our classes."""
         return [spot_of(use, self.file(info)) for info, source in self.sources for use in source.of_kind(*kinds)]
