@@ -10,7 +10,7 @@ import heapscope
 from tests.support.pythons import Python, found_pythons
 from tests.support.targets import clean_environment
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.apart]
 
 PROGRAM = """
 import asyncio

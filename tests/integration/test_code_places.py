@@ -13,7 +13,7 @@ from tests.support.invariants import unharmed
 from tests.support.pythons import Python, found_pythons
 from tests.support.targets import PROGRAMS, Situation, running
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.apart]
 
 TIMEOUT_S = 200.0
 SITUATION = Situation("code places", "code_places.py")

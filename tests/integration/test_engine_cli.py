@@ -19,7 +19,7 @@ from tests.support.command_line import run_heapscope
 from tests.support.pythons import Python, found_pythons
 from tests.support.targets import clean_environment
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.apart]
 
 ROOT = str(Path(__file__).resolve().parents[2])
 

@@ -22,7 +22,7 @@ from tests.support.pythons import Python, found_pythons
 from tests.support.roots import roots_of_lists
 from tests.support.targets import clean_environment
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.apart]
 
 SAMPLES = 40
 

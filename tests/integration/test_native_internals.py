@@ -40,6 +40,22 @@ for _ in range(100000): node = [node]
 """
 
 
+COUNTS_LIKE_ADDRESSES = """
+import ctypes, importlib.machinery, types
+c = ctypes.CDLL(None).mmap
+c.restype, c.argtypes = ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+LOW = 0x20000000
+assert c(LOW, 1 << 20, 3, 0x100022, -1, 0) == LOW  # MAP_FIXED_NOREPLACE, MAP_ANONYMOUS, MAP_PRIVATE
+number = 1234.5678
+names = list(vars(importlib.machinery.ModuleSpec("a", None)))
+for counted in (number, *names):
+    count = ctypes.c_ssize_t.from_address(id(counted))
+    if 0 < count.value < 1 << 28:  # not immortal
+        count.value = LOW + 16
+held = [number, names]
+"""
+
+
 @pytest.fixture(params=_SUPPORTED, ids=lambda python: python.label)
 def gil_python(request: pytest.FixtureRequest) -> Python:
     """Each interpreter that the compiled walker knows, in turn."""
@@ -54,6 +70,12 @@ def good(run: Run) -> Run:
     assert run.status == 0
     assert run.frames[-1][0] == Kind.END, [(kind, data[:200]) for kind, data in run.frames[-1:]]
     return run
+
+
+def test_a_count_may_be_as_large_as_an_address(gil_python: Python) -> None:
+    """Programs that lie below 4 GB, and objects with millions of references: the count is no link in a list of free blocks."""
+    run = good(run_walker(gil_python, COUNTS_LIKE_ADDRESSES))
+    assert decode_value(run.frames[-1][1])["warnings"] == []
 
 
 @pytest.mark.parametrize("script", [SIMPLE, SHAPES, HUGE], ids=["simple", "shapes", "huge"])

@@ -24,7 +24,7 @@ from tests.support.pythons import Python, found_pythons, probe
 from tests.support.targets import Situation, Target, running
 from tests.support.third_party import third_party_python
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.apart]
 
 TIMEOUT_S = 200.0
 SHAPES = Situation("shapes", "native_shapes.py")

@@ -17,7 +17,7 @@ from tests.support.invariants import unharmed
 from tests.support.pythons import probe
 from tests.support.targets import Situation, running
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.apart]
 
 RESTLESS = {
     "builtins.cell",

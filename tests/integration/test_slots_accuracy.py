@@ -15,7 +15,7 @@ from tests.support.pythons import Python, usual_pythons
 from tests.support.slots_accuracy import Comparison, compare_target, pool_differences, slots_corpus
 from tests.support.targets import running
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.apart]
 
 INSTANCES = 66  # a few more than a class needs to settle
 MANY = 500

@@ -17,7 +17,7 @@ from tests.support.hazards import evidence_of, facts_of, type_named
 from tests.support.pythons import Python, found_pythons
 from tests.support.targets import PROGRAMS, Situation, running
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.apart]
 
 CASES = sorted(path.stem for path in (PROGRAMS / "hazards").glob("*.py"))
 Minor = tuple[int, int]

@@ -23,7 +23,7 @@ assert Referenced(3).state == "new" and Referenced(3).square == 9
 print("works")
 """
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.apart]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.support.pythons import Python, usual_pythons
 from tests.support.slots_accuracy import slots_corpus
 from tests.support.targets import running
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.apart]
 
 SHAPES = (
     "attributes_3",

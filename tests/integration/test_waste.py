@@ -20,7 +20,7 @@ from tests.support.command_line import run_heapscope
 from tests.support.pythons import Python, found_pythons
 from tests.support.targets import clean_environment
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.apart]
 
 PROGRAM = Path(__file__).parent / "targets" / "waste_shapes.py"
 COUNT = 2000

@@ -58,6 +58,16 @@ int looks_like_unready_type(Object type)
            size < 1 << 20 && is_readable(word_at(type, TP_NAME), 1);
 }
 
+/* Whether a first word is a link in a list of free blocks, and no count. A count may be as large as a low address: links lead to
+ * blocks of the allocator, which are aligned, and those below 4 GB lie in the mapping that the block is in itself. */
+static int is_link(Object object, u64 word)
+{
+    if ((word & 15) != 0 || !is_readable(word, 16) || is_static(object))
+        return 0;
+    /* last_range is now that of the word. */
+    return word >> 32 != 0 || (object >= walk.ranges[2 * last_range] && object < walk.ranges[2 * last_range + 1]);
+}
+
 /* Whether an address that nobody vouches for is an object. */
 int looks_like_object(Object object)
 {
@@ -66,7 +76,7 @@ int looks_like_object(Object object)
     u64 references = word_at(object, 0);
     if (references == 0 || (references >> 32 != 0 && walk.layout.minor < 14))
         return 0;
-    if (is_readable(references, 16)) /* a link in a list of free objects, not a count */
+    if (is_link(object, references))
         return 0;
     return looks_like_type(TYPE_OF_OBJECT(object));
 }
