@@ -18,5 +18,10 @@ def advise(snapshot: Snapshot, *, min_instances: int = 1, all_is_ours: bool = Fa
     With ``all_is_ours`` classes of libraries are judged as if they could be changed. O(objects), and some milliseconds for each
     file of source that is read.
     """
-    evidence = Evidence(snapshot, TargetSources.of(snapshot.meta).module, all_is_ours=all_is_ours)
+    evidence = evidence_of(snapshot, all_is_ours=all_is_ours)
     return advise_slots(snapshot, evidence=evidence, min_instances=min_instances)
+
+
+def evidence_of(snapshot: Snapshot, *, all_is_ours: bool = False) -> Evidence:
+    """Give what the snapshot, and the sources that can be read, show of all code. Reads nothing yet."""
+    return Evidence(snapshot, TargetSources.of(snapshot.meta).module, all_is_ours=all_is_ours)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
+from heapscope.analysis.slots.advice import population_of
 from heapscope.analysis.slots.costs import ClassCosts, class_costs
 from heapscope.analysis.slots.layout import is_native_layout, native_base
 from heapscope.analysis.slots.model import ClassFacts, Cost
@@ -21,6 +22,7 @@ from heapscope.analysis.slots.observed import ObservedShape, has_first_instances
 from heapscope.analysis.slots.population import Population, slots_of
 from heapscope.errors import CaptureInconsistent, UnsupportedTarget, UsageError
 from heapscope.service.interpreters import ISOLATED, Interpreter, find_interpreter, parse_full_version
+from heapscope.service.slots import evidence_of
 from heapscope.snapshot.model import Snapshot, TypeInfo
 from heapscope.units import clean_text
 from heapscope.wire.protocol import DictState
@@ -69,7 +71,7 @@ def verify_class(snapshot: Snapshot, type_name: str, *, pid: int | None = None, 
         UnsupportedTarget: no interpreter of that version, or bases that only the target has.
         CaptureInconsistent: the throw-away interpreter failed.
     """
-    population = Population(snapshot)
+    population = population_of(snapshot, evidence_of(snapshot))
     facts = find_class(population, type_name)
     costs = class_costs(facts, population)
     if costs.slotted is None:

@@ -50,18 +50,23 @@ def _dict_count(instances: InstanceFacts) -> int:
     return sum(figures.count for state, figures in instances.states.items() if state not in _NO_DICT_STATES)
 
 
+def population_of(snapshot: Snapshot, evidence: Evidence | None) -> Population:
+    """Give the classes of a snapshot with what their code is known to assign: names that no instance has get a slot too."""
+    plain = Population(snapshot)
+
+    def assigned(info: TypeInfo) -> tuple[str, ...]:
+        return names_in_code(plain.facts_of(info) or plain.facts_without_instances(info), evidence)
+
+    return Population(snapshot, assigned, declares_unseen=True)
+
+
 class _Advisor:
     """Advises on the classes of one snapshot."""
 
     def __init__(self, snapshot: Snapshot, evidence: Evidence | None) -> None:
         self._snapshot = snapshot
         self._evidence = evidence
-        self._plain = Population(snapshot)
-        self.population = Population(snapshot, self._names_in_code, declares_unseen=True)
-
-    def _names_in_code(self, info: TypeInfo) -> tuple[str, ...]:
-        facts = self._plain.facts_of(info) or self._plain.facts_without_instances(info)
-        return names_in_code(facts, self._evidence)
+        self.population = population_of(snapshot, evidence)
 
     def advise(self, facts: ClassFacts) -> SlotsRow:
         """Write the row of one class."""
