@@ -4,6 +4,7 @@ No module below this one exists: it imports nothing of heapscope.
 
     HeapscopeError                exit  1   internal error
     ├── UsageError                      2   the words of the command are wrong
+    │   └── MissingExtra                2   what this command needs is not installed
     ├── TargetGone                      4   target missing, ambiguous, or gone
     ├── UnsupportedTarget               5   not a CPython that we can look into
     ├── PermissionRefused               6   the kernel or a policy refuses
@@ -11,12 +12,14 @@ No module below this one exists: it imports nothing of heapscope.
     ├── CaptureInconsistent             7   the stream contradicts itself, also after retries
     ├── BudgetExceeded                  8   pause, time or memory budget is used up
     ├── SnapshotFileError               9   a snapshot file cannot be read or written
+    ├── DaemonUnavailable              10   the daemon cannot be reached, or refuses
     └── Cancelled                     130   the user, or a caller, gave up
 """
 
 from __future__ import annotations
 
 import enum
+import sys
 
 
 class ExitCode(enum.IntEnum):
@@ -52,6 +55,15 @@ class UsageError(HeapscopeError):
     """The words of the command do not make sense together."""
 
     exit_code = ExitCode.USAGE
+
+
+class MissingExtra(UsageError):
+    """A package that only some commands need is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        """``what`` needs the extra: the command, in the user's words."""
+        hint = f"{sys.executable or 'python3'} -m pip install 'heapscope[{extra}]'"
+        super().__init__(f"{what} needs packages that are not installed", hint=hint)
 
 
 class TargetGone(HeapscopeError):
@@ -94,6 +106,12 @@ class SnapshotFileError(HeapscopeError):
     """A snapshot file is truncated, corrupted, of an unknown version, or cannot be written."""
 
     exit_code = ExitCode.SNAPSHOT_FILE
+
+
+class DaemonUnavailable(HeapscopeError):
+    """The daemon does not answer at its socket, or refuses what was asked of it."""
+
+    exit_code = ExitCode.DAEMON
 
 
 class Cancelled(HeapscopeError):
