@@ -31,17 +31,25 @@ class Scope(enum.Enum):
 
 
 class View(enum.Enum):
-    """The tabs. The value is the tab's number: it stays the same when further tabs appear between them."""
+    """The tabs. The value is the tab's number, and the key that opens it."""
 
     OVERVIEW = 1
     TYPES = 2
+    GROWTH = 3
     DOMINATORS = 4
+    RSS = 5
     SLOTS = 6
+    SNAPS = 7
 
     @property
     def title(self) -> str:
         """The tab's name."""
-        return self.name.capitalize()
+        return self.name if self is View.RSS else self.name.capitalize()
+
+    @property
+    def short_title(self) -> str:
+        """The name where space is short."""
+        return {View.OVERVIEW: "Over", View.DOMINATORS: "Doms"}.get(self, self.title)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +87,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("command_palette", Scope.APP, ("ctrl+p",), "command palette: theme, screenshot, every command by name"),
     Action("view(1)", Scope.MAIN, ("1",), "Overview: figures, biggest types, warnings"),
     Action("view(2)", Scope.MAIN, ("2",), "Types: every type with its count and sizes"),
+    Action("view(3)", Scope.MAIN, ("3",), "Growth: what changed since the baseline"),
     Action("view(4)", Scope.MAIN, ("4",), "Dominators: who holds the memory, as a tree"),
+    Action("view(5)", Scope.MAIN, ("5",), "RSS: where the resident memory is"),
     Action("view(6)", Scope.MAIN, ("6",), "Slots: what __slots__ would save, class by class"),
+    Action("view(7)", Scope.MAIN, ("7",), "Snaps: the snapshots of this session"),
     Action("next_view(1)", Scope.MAIN, ("tab",), "next tab"),
     Action("next_view(-1)", Scope.MAIN, ("shift+tab",), "previous tab"),
     Action("filter", Scope.MAIN, ("slash",), "filter as you type", "Filter"),

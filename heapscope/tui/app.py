@@ -77,12 +77,13 @@ class HeapscopeApp(WasteApp, FilesApp, AdviceApp):
         self.release(event.view.current.snapshot)
         main = self.main_screen
         if main is not None:
-            main.show_view(event.view)
+            self.show_view()
         else:
             self.last_code = ExitCode.OK
             while not isinstance(self.screen, AttachScreen):
                 await self.pop_screen()  # a dialog above the attach screen asks about what is over
-            main = MainScreen(event.view, self.keeper.header(), ascii_only=self.ascii_only)
+            assert self.keeper.view is not None  # it was taken above
+            main = MainScreen(self.keeper.view, self.keeper.header(), ascii_only=self.ascii_only)
             await self.switch_screen(main)
         main.show_header(self.keeper.header())
 

@@ -66,26 +66,39 @@ class TabStrip(Lines):
             super().__init__()
             self.view = view
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._labels: list[str] = []
+
     def show_tabs(self, current: View, note: str, width: int) -> None:
-        """Draw the strip."""
+        """Draw the strip; the names get shorter where they would leave no room for the note."""
+        self._labels = _tab_labels(current, width - cell_len(note) - 2)
         spans = [Span(" ")]
-        for view in View:
+        for view, label in zip(View, self._labels, strict=True):
             style = "title" if view is current else "dim"
-            mark = "[" if view is current else " "
-            spans.append(Span(f"{mark}{view.value} {view.title}{']' if view is current else ' '}", style))
+            spans.append(Span(f"[{label}]" if view is current else f" {label} ", style))
         used = sum(cell_len(span.text) for span in spans)
-        note = cut_end(note, max(0, width - used - 2))
-        gap = " " * max(1, width - used - cell_len(note) - 1)
+        note = cut_end(note, max(0, width - used - 1))
+        gap = " " * max(0, width - used - cell_len(note))
         self.show([(*spans, Span(gap), Span(note, "dim"))])
 
     def on_click(self, event: events.Click) -> None:
         """Go to the tab under the pointer."""
         left = 1
-        for view in View:
-            right = left + len(f" {view.value} {view.title} ")
+        for view, label in zip(View, self._labels, strict=False):
+            right = left + len(f" {label} ")
             if left <= event.x < right:
                 self.post_message(self.Chosen(view))
             left = right
+
+
+def _tab_labels(current: View, width: int) -> list[str]:
+    """Choose full names, short names, or numbers only beside the current name: the first that fits, else the last."""
+    full = [f"{view.value} {view.title}" for view in View]
+    short = [f"{view.value} {view.title if view is current else view.short_title}" for view in View]
+    numbers = [f"{view.value} {view.title}" if view is current else str(view.value) for view in View]
+    fitting = (labels for labels in (full, short) if sum(len(label) + 2 for label in labels) <= width)
+    return next(fitting, numbers)
 
 
 class KeyBar(Lines):

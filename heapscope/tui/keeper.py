@@ -18,6 +18,7 @@ from heapscope.tui.jobs import Base
 from heapscope.tui.presenters.header import HeaderFacts
 from heapscope.tui.presenters.picker import format_age
 from heapscope.tui.presenters.target import short_name, target_words
+from heapscope.tui.series import Series
 from heapscope.tui.state import Analysis, HeapView
 from heapscope.tui.textfit import time_of_day
 
@@ -46,6 +47,7 @@ class Keeper:
     samples: deque[int] = field(default_factory=lambda: deque(maxlen=MAX_SAMPLES))
     ended_at: float | None = None
     work: str = ""
+    series: Series = field(default_factory=Series)
 
     def choose(self, target: TargetInfo) -> None:
         """Take a process from the picker."""
@@ -64,7 +66,9 @@ class Keeper:
 
     def take(self, view: HeapView) -> None:
         """Keep a new view."""
-        self.view = view
+        if self.view is not None and self.view.current.snapshot is view.current.snapshot:
+            view = replace(view, memory=self.view.memory, report=self.view.report)
+        self.view = self.series.add_to(view)
         self.number = max(self.number, view.number)
         if view.baseline is not None:
             self.base_analysis = view.baseline
@@ -73,7 +77,7 @@ class Keeper:
         """Make an analysis the baseline of the view."""
         self.base_analysis = base
         if self.view is not None:
-            self.view = replace(self.view, baseline=base, deltas=deltas)
+            self.view = self.series.add_to(replace(self.view, baseline=base, deltas=deltas))
 
     def ensure_baseline(self) -> None:
         """Without a baseline of the person's choice, the first snapshot is it."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from heapscope.units import format_bytes, format_count, format_delta, format_exact
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from heapscope.analysis.histogram import Histogram
     from heapscope.analysis.slots.model import SlotsRow
     from heapscope.analysis.waste.model import WasteReport
-    from heapscope.snapshot.model import Snapshot
+    from heapscope.snapshot.model import Snapshot, SnapshotMeta
     from heapscope.tui.holders import HolderIndex
 
 
@@ -34,11 +34,25 @@ class Analysis:
     has_slots: bool = True
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Taken:
+    """What is remembered of a snapshot of this session, also when the snapshot itself is no longer in memory."""
+
+    number: int
+    path: str
+    meta: SnapshotMeta
+    object_count: int
+    heap_bytes: int
+    histogram: Histogram
+
+
 @dataclass(frozen=True, slots=True)
 class HeapView:
     """What is on the screen: the current analysis, and changes against a baseline.
 
     ``holders`` is None until the dominators are found, ``waste`` until somebody has asked for it. Neither is part of the analysis: a baseline has no need of them.
+    ``series`` are the snapshots of this session that are still in memory, oldest first, the current one last; the first is never
+    given up. ``taken`` remembers all of them in the same order. ``memory`` (a MemorySplit) and ``report`` (a Report) are None until known.
     """
 
     current: Analysis
@@ -48,6 +62,10 @@ class HeapView:
     deltas: Mapping[str, HistogramDelta] | None = None
     holders: HolderIndex | None = None
     waste: WasteReport | None = None
+    series: tuple[Analysis, ...] = ()
+    taken: tuple[Taken, ...] = ()
+    memory: Any = None
+    report: Any = None
 
 
 @dataclass(frozen=True, slots=True)

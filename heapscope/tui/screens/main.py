@@ -177,9 +177,9 @@ class MainScreen(TabsScreen):
                 self.action_paths()
         elif self.current is View.DOMINATORS:
             self.dominators.action_switch()
-        elif self.tab is self.waste:
+        elif self.tab is self.waste or self.current is View.GROWTH:
             self.action_paths()
-        else:
+        elif self.current is View.SLOTS:
             # From here: a tab that posts while the screen is at work would be taken for the screen, and stopped there.
             self.post_message(self.query_one(SlotsTab).advice_wish())
 

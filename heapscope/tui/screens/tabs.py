@@ -11,16 +11,22 @@ from heapscope.tui.actions import Scope, View, bindings_of
 from heapscope.tui.chrome import SizedScreen
 from heapscope.tui.views.base import HeapTab
 from heapscope.tui.views.dominators import DominatorsTab
+from heapscope.tui.views.growth import GrowthTab
 from heapscope.tui.views.overview import OverviewTab
+from heapscope.tui.views.rss import RssTab
 from heapscope.tui.views.slots import SlotsTab
+from heapscope.tui.views.snaps import SnapsTab
 from heapscope.tui.views.types import TypesTab
 from heapscope.tui.views.waste import WasteTab
 
 _TABS: dict[View, type[HeapTab]] = {
     View.OVERVIEW: OverviewTab,
     View.TYPES: TypesTab,
+    View.GROWTH: GrowthTab,
     View.DOMINATORS: DominatorsTab,
+    View.RSS: RssTab,
     View.SLOTS: SlotsTab,
+    View.SNAPS: SnapsTab,
 }
 
 

@@ -69,9 +69,13 @@ class HeapTab(Container):
     def _same_row(self, before: TableModel[Any], model: TableModel[Any]) -> int:
         if self.table.cursor == 0 or self.table.cursor >= before.visible_count:
             return 0
-        name = before.row_at(self.table.cursor).type_name
-        position = model.find_position(lambda row: row.type_name == name)
+        key = self.row_key(before.row_at(self.table.cursor))
+        position = model.find_position(lambda row: self.row_key(row) == key)
         return position if position is not None else self.table.cursor
+
+    def row_key(self, row: Any) -> object:
+        """Return what makes a row the same one in the next snapshot."""
+        return row.type_name
 
     def set_filter(self, row_filter: Filter) -> None:
         """Filter the table; the cursor goes to the first row."""
@@ -138,6 +142,13 @@ class HeapTab(Container):
     def export(self) -> ExportTable:
         """Return what an export of this tab contains."""
         raise NotImplementedError
+
+    def row_text(self) -> str:
+        """Return the row under the cursor as it is shown, "" without one."""
+        row, model = self.current_row(), self.table.model
+        if row is None or model is None:
+            return ""
+        return "  ".join(f"{column.title} {column.text(row)}" for column in model.columns if column.sort_value)
 
     def copy_text(self) -> str:
         """Return what the copy key copies; "" when there is nothing."""

@@ -52,7 +52,4 @@ class TypesTab(HeapTab):
 
     def copy_text(self) -> str:
         """Copy the row as it is shown."""
-        row, model = self.current_row(), self.table.model
-        if row is None or model is None:
-            return ""
-        return "  ".join(f"{column.title} {column.text(row)}" for column in model.columns if column.sort_value)
+        return self.row_text()

@@ -118,10 +118,6 @@ class WasteTab(HeapTab):
         row = self.current_row()
         return f"{row.subject}: {row.fix}" if row is not None else ""
 
-    def _same_row(self, before: TableModel[Any], model: TableModel[Any]) -> int:
+    def row_key(self, row: Any) -> object:
         """Several rows have one type: what they are about tells them apart."""
-        if self.table.cursor == 0 or self.table.cursor >= before.visible_count:
-            return 0
-        row = before.row_at(self.table.cursor)
-        position = model.find_position(lambda other: (other.subject, other.owner) == (row.subject, row.owner))
-        return position if position is not None else min(self.table.cursor, max(0, model.visible_count - 1))
+        return (row.subject, row.owner)
