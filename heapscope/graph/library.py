@@ -24,6 +24,7 @@ __all__ = [
     "NONE",
     "UNWATCHED",
     "NativeGraph",
+    "NativeHolders",
     "NativeRoots",
     "Oversight",
     "contiguous",
@@ -82,8 +83,27 @@ class NativeRoots(ctypes.Structure):
     )
 
 
+class NativeHolders(ctypes.Structure):
+    """Columns of holders as heapgraph_holders fills them. Keeps the arrays alive."""
+
+    _fields_ = (
+        ("parent", ctypes.c_void_p),
+        ("name", ctypes.c_void_p),
+        ("kind", ctypes.c_void_p),
+        ("first", ctypes.c_void_p),
+    )
+
+    @classmethod
+    def of(cls, *columns: U32Array) -> Self:
+        """View arrays of the limit's length."""
+        holders = cls(*(column.ctypes.data for column in columns))
+        holders.arrays = columns
+        return holders
+
+
 _GRAPH: Any = ctypes.POINTER(NativeGraph)
 _ROOTS: Any = ctypes.POINTER(NativeRoots)
+_HOLDERS: Any = ctypes.POINTER(NativeHolders)
 _CONTROL: Any = ctypes.POINTER(_Control)
 _COUNT: Any = ctypes.c_uint32
 _COUNT_OUT: Any = ctypes.POINTER(ctypes.c_uint32)
@@ -102,6 +122,8 @@ _SIGNATURES: dict[str, list[Any]] = {
     "accumulate": [_COUNT, U32, U32, _COUNT, U64],
     "topmost": [_GRAPH, _COUNT, U32, _COUNT, U64, U8, U64],
     "shapes": [_COUNT, U32, U32, _COUNT, U32, _COUNT, U32, U32, U32, _COUNT_OUT],
+    "places": [_GRAPH, U32, U32],
+    "holders": [_COUNT, U32, U32, _COUNT, U32, U32, _COUNT, _COUNT, _COUNT, U32, _HOLDERS, _COUNT_OUT],
     "components": [_GRAPH, U8, U32, U32, _COUNT_OUT, _COUNT_OUT],
     "condense": [_GRAPH, U32, U32, _COUNT, _COUNT, U64, U32],
     "covered": [_GRAPH, U8, U8],

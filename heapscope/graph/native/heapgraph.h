@@ -123,6 +123,34 @@ HEAPGRAPH_API int heapgraph_shapes(HeapgraphControl *control, uint32_t object_co
                                    uint32_t shape_limit, uint32_t *shape, uint32_t *shape_parent, uint32_t *shape_kind,
                                    uint32_t *shape_count);
 
+/* ---- holders ---- */
+
+/* Tell where in the list of its parent each object stands: place[i] is the first position at which parent[i] refers to
+   i, HEAPGRAPH_NONE where it does not, or there is no parent. */
+HEAPGRAPH_API int heapgraph_places(const HeapgraphGraph *graph, HeapgraphControl *control, const uint32_t *parent,
+                                   uint32_t *place);
+
+/* Holders form a forest: parent[h] < h, or HEAPGRAPH_NONE. name[h] and kind[h] say how one leads to the next, first[h]
+   is the first object in it. Each has room for limit + root_count. */
+typedef struct {
+    uint32_t *parent;
+    uint32_t *name;
+    uint32_t *kind;
+    uint32_t *first;
+} HeapgraphHolders;
+
+/* Number the ways from the roots by name and kind of every step. order and parent are those of heapgraph_search;
+   name[i] is how the parent refers to object i (of one without a parent: why it is a root), kind[i] what it is.
+
+   Objects whose name is HEAPGRAPH_NONE share the holder of their parent. Chains do not make a holder per link: a step that
+   is the same as the one before, of a name from first_name on, is no new one; of lower names, which are those of
+   positions, and of two steps in turn, the first two times count. Once there are limit holders, objects share that of
+   their parent; the at most root_count objects without a parent have one nevertheless. */
+HEAPGRAPH_API int heapgraph_holders(HeapgraphControl *control, uint32_t object_count, const uint32_t *parent,
+                                    const uint32_t *order, uint32_t order_count, const uint32_t *name,
+                                    const uint32_t *kind, uint32_t first_name, uint32_t limit, uint32_t root_count,
+                                    uint32_t *holder, const HeapgraphHolders *found, uint32_t *count);
+
 /* ---- components and closures ---- */
 
 /* Strongly connected components of the objects that are no boundary, references to boundaries left out.
