@@ -42,6 +42,12 @@ if TYPE_CHECKING:  # numpy costs 100 ms
     metavar="WHAT",
     help="No way may lead through this type, this address, or this reference, as HOLDER:HELD; may be given again.",
 )
+@click.option(
+    "--to",
+    "picture",
+    type=click.Choice(["dot", "svg", "mermaid"]),
+    help="Draw the ways: for Graphviz, as an SVG file, for Markdown.",
+)
 @choice_options
 @output_options
 @capture_options
@@ -54,6 +60,7 @@ def command(
     address: str | None,
     ways: int,
     exclude: tuple[str, ...],
+    picture: str | None,
     choice: RowChoice,
     out: OutputChoice,
     capture: CaptureChoice,
@@ -61,6 +68,8 @@ def command(
     """Show why objects of SOURCE, a pid or a snapshot file, are alive: the shortest ways to them from the roots."""
     if (type_name is None) == (address is None):
         raise UsageError("name a type or an object", hint="--type NAME, or --address 0x...")
+    if picture is not None and out.format_ != "table":
+        raise UsageError(f"--to {picture} and --format {out.format_} exclude each other", hint=f"--to {picture}")
     wanted = None if address is None else parse_address(address)
     if out.output is not None:
         check_output_path(out.output, force=out.force)
@@ -72,13 +81,17 @@ def command(
             found = rows_of_object(heap, wanted, ways, exclude)
         else:
             found = rows_of_type(heap, type_name or "", ways, exclude)
-    _write(found, choice, out, talk)
+    _write(found, choice, out, talk, picture)
 
 
-def _write(found: Found, choice: RowChoice, out: OutputChoice, talk: Talk) -> None:
+def _write(found: Found, choice: RowChoice, out: OutputChoice, talk: Talk, picture: str | None) -> None:
     limit = choice.maximum(out.format_)
     chosen = choose_rows(found.rows, expression=choice.expression, sort=choice.sort, limit=limit, text_key="path")
-    if out.format_ == "table":
+    if picture is not None:
+        from heapscope.cli.path_pictures import picture_of  # noqa: PLC0415 - only pictures need it
+
+        write_text(picture_of(chosen, found.type_name, found.count, picture), out.options)
+    elif out.format_ == "table":
         write_text(_text(chosen, out, talk), out.options)
     else:
         rows = chosen if out.format_ == "json" else [_flat(row) for row in chosen]

@@ -21,7 +21,7 @@ from heapscope.units import clean_text
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Found:
-    """Rows, their keys a contract (docs/cli.md), and of ``count`` objects those that no row speaks of.
+    """Rows, their keys a contract (docs/cli.md), and of ``count`` objects of a type those that no row speaks of.
 
     ``unreached`` of them have no way; ``garbage`` of these would have none without exclusions either.
     """
@@ -31,6 +31,7 @@ class Found:
     unreached: int
     garbage: int
     other_count: int
+    type_name: str
 
 
 def rows_of_type(heap: HeapQueries, name: str, limit: int, exclude: Sequence[str]) -> Found:
@@ -40,7 +41,7 @@ def rows_of_type(heap: HeapQueries, name: str, limit: int, exclude: Sequence[str
     merged = heap.paths_without(without).merged_of_type(full_name, limit=limit, oversight=heap.oversight)
     rows = [_merged_row(heap, path) for path in merged.paths]
     garbage = int(np.count_nonzero(heap.roots.reached[heap.type_names.instances(full_name)] == 0))
-    return Found(rows, merged.count, merged.unreached, garbage, merged.other_count)
+    return Found(rows, merged.count, merged.unreached, garbage, merged.other_count, full_name)
 
 
 def rows_of_object(heap: HeapQueries, address: int, count: int, exclude: Sequence[str]) -> Found:
@@ -48,7 +49,8 @@ def rows_of_object(heap: HeapQueries, address: int, count: int, exclude: Sequenc
     wanted = heap.index_of(address)
     without = exclusions_of(heap, exclude)
     found = heap.paths_without(without).alternatives(wanted, heap.referrers, count, heap.oversight)
-    return Found([_row(heap, path) for path in found], 1, int(not found), int(not heap.is_reached(wanted)), 0)
+    rows = [_row(heap, path) for path in found]
+    return Found(rows, 1, int(not found), int(not heap.is_reached(wanted)), 0, heap.type_name_of(wanted))
 
 
 def exclusions_of(heap: HeapQueries, words: Sequence[str]) -> Exclusions:

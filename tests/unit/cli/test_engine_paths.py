@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import xml.etree.ElementTree as ET
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,3 +72,20 @@ def test_paths_as_a_table_end_with_the_steps_of_the_first(ask: Any, path: str) -
     assert "66.7%" in text
     assert hexed(SHOP.registry) in text
     assert "one of several" in text
+
+
+def test_ways_can_be_drawn(ask: Any, path: str, tmp_path: Path) -> None:
+    """In three languages, to stdout or a file; what is shared is one box."""
+    dot = ask("paths", path, "--type", SESSION, "--to", "dot", text=True)
+    assert dot.startswith("digraph")
+    assert 'label="module app\\n' in dot
+    assert dot.count(f"3 × {SESSION}") == 2  # the heading and one box
+    assert ask("paths", path, "--type", SESSION, "--to", "mermaid", text=True).startswith("flowchart TB\n")
+    file = tmp_path / "ways.svg"
+    ask("paths", path, "--address", hexed(SHOP.shared), "--to", "svg", "-o", str(file), text=True)
+    root = ET.fromstring(file.read_text(encoding="utf-8"))
+    words = "".join(root.itertext())
+    assert words.count("app.Session") >= 2
+    assert f"{SHOP.shared.address:#x}" in words
+    ask("paths", path, "--type", SESSION, "--to", "svg", code=2)
+    assert "exclude each other" in ask.said
