@@ -29,6 +29,8 @@ COMMANDS = {
     "paths": "Show the ways from the roots to the objects of a type, or to one object.",
     "object": "Say everything that is known about one object.",
     "growth": "Show what changed between two snapshots, type by type.",
+    "export": "Write a heap for other programs: pprof, Parquet, Chrome's developer tools, and more.",
+    "sql": "Ask a question in SQL over the objects of a heap.",
     "slots": "List classes that __slots__ would make smaller.",
     "waste": "List other remedies than __slots__: what they save, where, and the change to make.",
 }

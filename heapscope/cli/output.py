@@ -13,8 +13,9 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import IO
 
 import click
 from rich.cells import cell_len
@@ -144,20 +145,48 @@ def format_table(rows: Sequence[Row], columns: Sequence[Column], options: Output
     return "".join(line + "\n" for line in written)
 
 
-def _replace_file(path: str, data: bytes) -> None:
-    folder = os.path.dirname(path) or "."
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where a result goes part by part. ``path`` is the file that it goes into for now, None for stdout."""
+
+    write: Callable[[bytes], object]
+    path: str | None
+    size: Callable[[], int]
+
+
+@contextlib.contextmanager
+def open_output(path: str | None, *, force: bool) -> Iterator[Output]:
+    """Open stdout, or a file, readable by its owner only, that takes its name when all is written: whole or not at all."""
+    if path is None:
+        sys.stdout.flush()
+        yield Output(sys.stdout.buffer.write, None, lambda: 0)
+        sys.stdout.buffer.flush()
+        return
+    check_output_path(path, force=force)
     temporary = ""
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=".heapscope-", dir=folder)
+        descriptor, temporary = tempfile.mkstemp(prefix=".heapscope-", dir=os.path.dirname(path) or ".")
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            yield Output(file.write, temporary, lambda: _size_of(file, temporary))
             file.flush()
             os.fsync(file.fileno())
+        check_output_path(path, force=force)
         os.replace(temporary, path)
     except OSError as error:
+        raise _cannot_write(clean_text(path), error) from error
+    finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        raise _cannot_write(clean_text(path), error) from error
+
+
+def _size_of(file: IO[bytes], path: str) -> int:
+    file.flush()
+    return os.path.getsize(path)
+
+
+def _replace_file(path: str, data: bytes) -> None:
+    with open_output(path, force=True) as output:
+        output.write(data)
 
 
 def _cannot_write(shown: str, error: Exception) -> SnapshotFileError:

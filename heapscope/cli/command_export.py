@@ -1,0 +1,96 @@
+"""``heapscope export``: a heap in the format of another program.
+
+Never writes part of a file: it appears whole, or not at all.
+"""
+
+from __future__ import annotations
+
+import click
+
+from heapscope.cli.analysing import asking
+from heapscope.cli.capturing import capture_options_of, open_with_progress
+from heapscope.cli.options import CaptureChoice, capture_options
+from heapscope.cli.output import OutputOptions, check_output_path, open_output, write_object
+from heapscope.cli.talk import Talk
+from heapscope.errors import UsageError
+from heapscope.units import clean_text, format_bytes, format_count
+
+# Those of service/exporting.py, which costs numpy to import; a test compares them.
+FORMATS = ("json", "csv", "parquet", "pprof", "folded", "heapsnapshot", "dot")
+TABLES = ("objects", "types", "references", "roots", "instances")
+
+
+@click.command("export", short_help="Write a heap in the format of another program.")
+@click.argument("source")
+@click.option("--to", "kind", type=click.Choice(FORMATS), required=True, help="The format.")
+@click.option(
+    "--table",
+    "tables",
+    type=click.Choice(TABLES),
+    multiple=True,
+    help="Which table: json takes several, csv and parquet one. Default: types; json: types, roots, instances.",
+)
+@click.option(
+    "--value",
+    type=click.Choice(["bytes", "objects"]),
+    default="bytes",
+    show_default=True,
+    help="What the number behind a folded stack counts.",
+)
+@click.option("--no-header", is_flag=True, help="Leave out the heading of CSV.")
+@click.option(
+    "-o", "--output", type=click.Path(), metavar="FILE", help="Write into a file instead of stdout; Parquet needs one."
+)
+@click.option("-f", "--force", "--overwrite", is_flag=True, help="Overwrite that file.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="How to write the summary that follows a file.",
+)
+@capture_options
+@click.pass_obj
+def command(
+    talk: Talk,
+    *,
+    source: str,
+    kind: str,
+    tables: tuple[str, ...],
+    value: str,
+    no_header: bool,
+    output: str | None,
+    force: bool,
+    format_: str,
+    capture: CaptureChoice,
+) -> None:
+    """Write the heap of SOURCE, a pid or a snapshot file, for other programs to read.
+
+    json, csv and parquet hold tables; pprof, folded and dot the dominator tree merged by type; heapsnapshot the whole graph, for
+    Chrome's developer tools.
+    """
+    from heapscope.service.exporting import ExportChoice, check_choice, write_export  # noqa: PLC0415 - numpy, 100 ms
+
+    choice = ExportChoice(kind, tables, of_objects=value == "objects", header=not no_header)
+    check_choice(choice)
+    if kind == "parquet" and output is None:
+        raise UsageError("a Parquet file is not written to stdout", hint="name a file with -o")
+    if output is not None:
+        check_output_path(output, force=force)
+    snapshot = open_with_progress(source, capture_options_of(capture), talk)
+    with asking(snapshot, talk) as heap, open_output(output, force=force) as out:
+        write_export(heap, ExportChoice(kind, tables, choice.of_objects, choice.header, out.path), out.write)
+        size = out.size()
+    if output is None:
+        return
+    facts = {
+        "path": output,
+        "format": kind,
+        "bytes": size,
+        "objects": snapshot.object_count,
+        "heap_bytes": snapshot.heap_bytes,
+    }
+    counted = f"{format_count(snapshot.object_count)} objects, {format_bytes(snapshot.heap_bytes)}"
+    text = f"{counted} -> {clean_text(output, 500)} ({kind}, {format_bytes(size)})\n"
+    write_object(facts, text, OutputOptions(format=format_))

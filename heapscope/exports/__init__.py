@@ -1,0 +1,1 @@
+"""Snapshots and analyses written for other programs: pure functions, values in, bytes out."""
