@@ -32,17 +32,12 @@ static void visit_dict(Object dict, Visit visit)
 /* ---- subclasses of dict: their own traverse ends with the part of dict, which is replaced ---- */
 
 static u64 visits, visits_wanted;
-static Object last_visit, visit_before;
 static Visit wanted_visit;
 
 static int count_visit(Object object, void *unused)
 {
     (void)unused;
-    if (object != 0) {
-        visits++;
-        visit_before = last_visit;
-        last_visit = object;
-    }
+    visits += object != 0;
     return 0;
 }
 
@@ -55,27 +50,62 @@ static int limited_visit(Object object, void *unused)
     return 0;
 }
 
+static struct { /* the next entry: its value is expected, then its key */
+    struct DictView view;
+    u64 index, skipped;
+    Object key;
+    u8 is_alike;
+} pairs;
+
+static int compare_visit(Object object, void *unused)
+{
+    Object value = 0;
+    (void)unused;
+    if (object == 0 || visits++ < pairs.skipped)
+        return 0;
+    if (pairs.key != 0) {
+        pairs.is_alike &= object == pairs.key;
+        pairs.key = 0;
+        return 0;
+    }
+    while (pairs.index < pairs.view.keys.count && !dict_entry(&pairs.view, pairs.index, &pairs.key, &value))
+        pairs.index++;
+    pairs.index++;
+    pairs.is_alike &= object == value;
+    return 0;
+}
+
+/* Whether dict's part of tp_traverse shows the keys too. Up to 3.10 that depends on the table's look-up function: nothing says
+ * which one it is but what is shown. */
+static int shows_keys(struct Plan *plan, Object object, const struct DictView *view, u64 entries)
+{
+    if (walk.layout.minor >= 11)
+        return view->keys.kind == 0;
+    if (entries == 0 || visits < 2 * entries)
+        return 0;
+    pairs.view = *view;
+    pairs.skipped = visits - 2 * entries;
+    pairs.index = pairs.key = visits = 0;
+    pairs.is_alike = 1;
+    plan->traverse(object, compare_visit, NULL);
+    return pairs.is_alike;
+}
+
 static void visit_dict_subclass(struct Plan *plan, Object object, Visit visit)
 {
     struct DictView view = dict_view(object);
-    Object key = 0, value = 0, last_key = 0, last_value = 0;
+    Object key, value;
     u64 entries = 0;
     for (u64 i = 0; i < view.keys.count; i++)
-        if (dict_entry(&view, i, &key, &value)) {
-            entries++;
-            last_key = key;
-            last_value = value;
-        }
-    visit_dict(object, visit);
+        entries += (u64)dict_entry(&view, i, &key, &value);
     visits = 0;
-    last_visit = visit_before = 0;
     plan->traverse(object, count_visit, NULL);
-    int with_keys = entries > 0 && visits >= 2 * entries && last_visit == last_key && visit_before == last_value;
-    u64 own = with_keys ? 2 * entries : entries;
-    visits_wanted = visits > own ? visits - own : 0;
+    u64 shown = visits, own = shows_keys(plan, object, &view, entries) ? 2 * entries : entries;
+    visits_wanted = shown > own ? shown - own : 0;
     visits = 0;
     wanted_visit = visit;
     plan->traverse(object, limited_visit, NULL);
+    visit_dict(object, visit);
 }
 
 /* ---- code, types, modules ---- */

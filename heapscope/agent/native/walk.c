@@ -87,7 +87,8 @@ static void spill(void)
     scratch_size = 0;
 }
 
-/* The attribute values of an instance come first, in the order of its shape; what tp_traverse shows of them again is left out. */
+/* The attribute values of an instance come first, in the order of its shape; what tp_traverse shows of them again is left out.
+ * Only where it shows them all: the same object may be an item or in a slot as well, and would be missed there. */
 static struct {
     struct Attributes of;
     u64 next;
@@ -122,6 +123,26 @@ static int collect(Object object, void *unused)
     return 0;
 }
 
+static Object looked_for;
+static u8 is_shown;
+
+static int look(Object object, void *unused)
+{
+    (void)unused;
+    is_shown |= object == looked_for;
+    return 0;
+}
+
+/* Whether tp_traverse shows the dict of an instance with inline values instead of the values: releases after 3.13.0 do. */
+static int shows_dict(const struct Plan *plan, Object object, Object dict)
+{
+    looked_for = dict;
+    is_shown = 0;
+    if (dict != 0 && plan->traverse != NULL)
+        plan->traverse(object, look, NULL);
+    return is_shown;
+}
+
 /* Nobody but the host vouches for what frames hold. */
 static void collect_seed(const u64 *seed)
 {
@@ -145,7 +166,8 @@ static void collect_edges(struct Plan *plan, Object object, const struct Row *ro
         if (place < attributes->count)
             collect(word_at(attributes->values, 8 * place), NULL);
     }
-    expected.of = *attributes;
+    int has_dict = shows_dict(plan, object, row->hidden);
+    expected.of = has_dict ? (struct Attributes){0} : *attributes;
     expected.next = 0;
     edges_collect(plan, object, collect);
     expected.of.count = 0;
@@ -153,10 +175,7 @@ static void collect_edges(struct Plan *plan, Object object, const struct Row *ro
         plan->adds_type = plan->is_heap && !plan->is_type && !walk.saw_type;
     if (plan->adds_type)
         collect(plan->type, NULL);
-    u64 at = 0; /* newer releases show the dict */
-    while (row->hidden != 0 && at < scratch_size && scratch[at] != row->hidden)
-        at++;
-    if (row->hidden != 0 && at == scratch_size)
+    if (row->hidden != 0 && !has_dict)
         collect(row->hidden, NULL);
 }
 

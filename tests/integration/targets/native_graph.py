@@ -39,6 +39,25 @@ class TupleNode(tuple):  # noqa: SLOT001 - that is the point
     """A tuple with attributes."""
 
 
+class OpenSlotNode(list):
+    """A list with attributes, some of them in slots."""
+
+    __slots__ = ("__dict__", "a1", "a3")
+
+
+class OpenDictNode(DictNode):
+    """A dict with attributes, some of them in slots."""
+
+    __slots__ = ("a2", "b")
+
+
+class OrderedNode(collections.OrderedDict):
+    """An OrderedDict with attributes."""
+
+
+OPEN = (Node, ListNode, DictNode, IntNode, TupleNode, OpenSlotNode, OpenDictNode, OrderedNode)
+
+
 def text_of(random_, number):
     """A new str."""
     return random_.choice(TEXTS) + str(number)
@@ -78,7 +97,11 @@ def holder(random_, number, made):
             lambda: collections.OrderedDict(zip(keys, some)),
             lambda: ListNode(some),
             lambda: DictNode(zip(numbers, some)),
+            lambda: DictNode(zip(keys, keys)),
             lambda: TupleNode(some),
+            lambda: OpenSlotNode(some),
+            lambda: OpenDictNode(zip(numbers, some)),
+            lambda: OrderedNode(zip(keys, some)),
             lambda: IntNode(number),
             Node,
             Node,
@@ -99,7 +122,7 @@ def change(random_, made, number):
     """Change one object that exists."""
     chosen, value = random_.choice(made), random_.choice(made)
     kind = type(chosen)
-    if kind in (Node, ListNode, DictNode, IntNode, TupleNode):
+    if kind in OPEN:
         change_attributes(random_, chosen, value, number)
     elif kind is SlotNode:
         setattr(chosen, random_.choice("abc"), value)
@@ -116,6 +139,8 @@ def change_attributes(random_, chosen, value, number):
     """Add or remove an attribute, by one of the ways that Python has."""
     name = "a%d" % random_.choice((1, 2, 3, 3, 4, 5, random_.randrange(60)))
     way = random_.random()
+    if isinstance(chosen, (list, tuple, dict)) and chosen and random_.random() < 0.3:
+        value = random_.choice(list(chosen.values()) if isinstance(chosen, dict) else list(chosen))
     if way < 0.7:
         setattr(chosen, name, value)
     elif way < 0.8:

@@ -5,6 +5,7 @@ import threading
 
 import native_classes
 import native_graph
+import native_repeated
 import native_values
 import probe
 from native_classes import HELD, Plain, SubThread, hold
@@ -54,7 +55,7 @@ def main():
     hold(native_values.frozen_values())
     hold(native_values.plain_values(), native_values.library_values(), native_values.modern())
     hold(native_values.suspended(), native_values.failures(), native_values.tasks())
-    hold(native_classes.sub_instances(), native_classes.class_shapes())
+    hold(native_classes.sub_instances(), native_repeated.repeated(), native_classes.class_shapes())
     hold(frame_objects("argument"), threads(), native_graph.built(3, 2000))
     hold(closure([1]), lambda: HELD, native_graph)
     cycle = [Plain(1), {}]
