@@ -38,7 +38,21 @@ from heapscope.units import format_bytes, format_count, format_exact
     show_default=True,
     help="How to write the result.",
 )
-@click.option("-o", "--output", type=click.Path(), metavar="FILE", help="Write into a file instead of stdout.")
+@click.option(
+    "--draw",
+    type=click.Choice(["refs", "backrefs"]),
+    help="Instead, draw what it refers to, or what refers to it, with objgraph in a clone of the live process.",
+)
+@click.option(
+    "--depth", type=click.IntRange(1, 10), default=3, show_default=True, metavar="N", help="How many steps to draw."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(),
+    metavar="FILE",
+    help="Write into a file instead of stdout; a drawing into FILE.svg or FILE.dot.",
+)
 @click.option("-f", "--force", "--overwrite", is_flag=True, help="Overwrite that file.")
 @capture_options
 @click.pass_obj
@@ -49,12 +63,19 @@ def command(
     address: str,
     limit: int,
     format_: str,
+    draw: str | None,
+    depth: int,
     output: str | None,
     force: bool,
     capture: CaptureChoice,
 ) -> None:
     """Say everything that is known about the object at ADDRESS in SOURCE, a pid or a snapshot file."""
     wanted = parse_address(address)
+    if draw is not None:
+        from heapscope.cli.object_drawing import draw_object  # noqa: PLC0415 - only drawings need it
+
+        draw_object(source, wanted, draw, depth, OutputOptions(format=format_, path=output, force=force), capture, talk)
+        return
     if output is not None:
         check_output_path(output, force=force)
     snapshot = open_with_progress(source, capture_options_of(capture), talk)

@@ -25,6 +25,7 @@ KNOWN_KINDS = frozenset(
         Kind.SHAPES,
         Kind.NAMES,
         Kind.CODES,
+        Kind.PICTURE,
     )
 )
 LAST_KINDS = frozenset((Kind.END, Kind.ERROR))

@@ -231,3 +231,13 @@ def test_hostile_names_do_no_harm(ask: Any, tmp_path: Path) -> None:
             assert "evil" in text
             assert not set("\x1b\x07\u202e").intersection(text)
     assert "\x1b" not in ask("object", file, hexed(evil), text=True)
+
+
+def test_drawing_with_objgraph_needs_a_live_process_and_a_name_that_says_what_to_write(ask: Any, path: str) -> None:
+    """Nothing is attached to."""
+    ask("object", path, "0x10", "--draw", "refs", code=2, text=True)
+    assert "draws in a live process" in ask.said
+    ask("object", "1", "0x10", "--draw", "refs", "-o", "picture.png", code=2, text=True)
+    assert "neither .svg nor .dot" in ask.said
+    ask("object", "1", "0x10", "--draw", "refs", code=2)
+    assert "exclude each other" in ask.said
