@@ -20,6 +20,8 @@ class Scope(enum.Enum):
     TREE = "Dominators"
     REMEDIES = "Other remedies"
     PATHS = "Paths"
+    INSTANCES = "All instances"
+    OBJECT = "One object"
     SLOTS = "Slots"
     ADVICE = "Slots of one class"
     FILTER = "Filter line"
@@ -99,6 +101,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("sort_right", Scope.MAIN, ("greater_than_sign",), "sort by the column to the right"),
     Action("reverse_sort", Scope.MAIN, ("r",), "reverse the order; a click on a column head sorts too"),
     Action("paths", Scope.MAIN, ("p",), "paths from the roots to the row's objects", "Paths"),
+    Action("inspect", Scope.MAIN, ("i",), "inspect the row's object, the largest of several", "Inspect"),
+    Action("instances", Scope.MAIN, ("I",), "all objects of the row, one a line"),
     Action("recapture", Scope.MAIN, ("n",), "capture again and show what changed", "New"),
     Action("set_baseline", Scope.MAIN, ("b",), "make this snapshot the baseline of the changes", "Base"),
     Action("copy_row", Scope.MAIN, ("y",), "copy the row, or the __slots__ line, to the clipboard", "Copy"),
@@ -123,6 +127,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("retry_waste", Scope.REMEDIES, ("R",), "after an error or a cancel: search again"),
     Action("other_table", Scope.PATHS, ("tab",), "from the paths to the steps, and back", "Steps"),
     Action("back", Scope.PATHS, ("escape",), "take back an exclusion, else go back; cancels the search", "Back"),
+    Action("inspect", Scope.PATHS, ("i",), "inspect the step: its attributes, items, referrers", "Inspect"),
     Action("show_place", Scope.PATHS, ("d",), "show the step in the dominator tree", "Dominators"),
     Action("exclude", Scope.PATHS, ("x",), "search again without the reference to the step", "Exclude"),
     Action("copy_path", Scope.PATHS, ("y",), "copy the path", "Copy"),
@@ -131,6 +136,35 @@ ACTIONS: tuple[Action, ...] = (
     Action("retry", Scope.PATHS, ("R",), "after an error: try again"),
     Action("app.show_help", Scope.PATHS, ("question_mark",), "this help", "Help"),
     Action("app.quit", Scope.PATHS, ("q",), "quit; asks only while a capture runs", "Quit"),
+    Action("inspect", Scope.INSTANCES, ("i",), "inspect the object; so does enter", "Inspect"),
+    Action("paths", Scope.INSTANCES, ("p",), "paths from the roots to the object", "Paths"),
+    Action("show_place", Scope.INSTANCES, ("d",), "show the object in the dominator tree", "Dominators"),
+    Action("sort_left", Scope.INSTANCES, ("less_than_sign",), "sort by the column to the left", "Sort", "<>"),
+    Action("sort_right", Scope.INSTANCES, ("greater_than_sign",), "sort by the column to the right"),
+    Action("reverse_sort", Scope.INSTANCES, ("r",), "reverse the order"),
+    Action("copy_row", Scope.INSTANCES, ("y",), "copy the row", "Copy"),
+    Action("export_view", Scope.INSTANCES, ("e",), "export the first 10,000 rows to a csv, json or md file", "Export"),
+    Action("toggle_exact", Scope.INSTANCES, ("u",), "switch between 1.5M and exact bytes"),
+    Action("retry", Scope.INSTANCES, ("R",), "after an error: try again"),
+    Action("back", Scope.INSTANCES, ("escape",), "back to the table", "Back"),
+    Action("app.show_help", Scope.INSTANCES, ("question_mark",), "this help", "Help"),
+    Action("app.quit", Scope.INSTANCES, ("q",), "quit; asks only while a capture runs", "Quit"),
+    Action("inspect", Scope.OBJECT, ("i",), "walk on to the object of the row; so does enter"),
+    Action(
+        "other_table", Scope.OBJECT, ("tab",), "from what it refers to, to what refers to it, and back", "Referrers"
+    ),
+    Action("paths", Scope.OBJECT, ("p",), "paths from the roots to the object on the screen", "Paths"),
+    Action("show_place", Scope.OBJECT, ("d",), "show the object in the dominator tree", "Dominators"),
+    Action("sort_left", Scope.OBJECT, ("less_than_sign",), "sort by the column to the left", "Sort", "<>"),
+    Action("sort_right", Scope.OBJECT, ("greater_than_sign",), "sort by the column to the right"),
+    Action("reverse_sort", Scope.OBJECT, ("r",), "reverse the order"),
+    Action("copy_object", Scope.OBJECT, ("y",), "copy what is known of the object", "Copy"),
+    Action("export_view", Scope.OBJECT, ("e",), "export the table to a csv, json or md file", "Export"),
+    Action("toggle_exact", Scope.OBJECT, ("u",), "switch between 1.5M and exact bytes"),
+    Action("retry", Scope.OBJECT, ("R",), "after an error: try again"),
+    Action("back", Scope.OBJECT, ("escape",), "the object before, else the screen before", "Back"),
+    Action("app.show_help", Scope.OBJECT, ("question_mark",), "this help", "Help"),
+    Action("app.quit", Scope.OBJECT, ("q",), "quit; asks only while a capture runs", "Quit"),
     Action(
         "next_verdict", Scope.SLOTS, ("v",), "only classes of one verdict: safe, fixable, check, no, all", "Verdict"
     ),

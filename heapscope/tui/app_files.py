@@ -11,7 +11,7 @@ from heapscope.tui.files import propose_path
 from heapscope.tui.presenters.export import FORMATS, ExportTable, write_export
 from heapscope.tui.screens.dialogs import PathScreen
 from heapscope.tui.screens.main import MainScreen
-from heapscope.tui.screens.paths import PathsScreen
+from heapscope.tui.screens.pushed import PushedScreen
 
 
 class FilesApp(BaseApp):
@@ -21,8 +21,8 @@ class FilesApp(BaseApp):
         """Write what a tab shows."""
         self._export(event.table)
 
-    def on_paths_screen_export_wanted(self, event: PathsScreen.ExportWanted) -> None:
-        """Write what the paths show."""
+    def on_pushed_screen_export_wanted(self, event: PushedScreen.ExportWanted) -> None:
+        """Write what a screen above shows."""
         self._export(event.table)
 
     def _export(self, table: ExportTable) -> None:
@@ -56,7 +56,7 @@ class FilesApp(BaseApp):
         if event.error is not None:
             self.notify(f"{event.error.message}: {event.error.hint}", markup=False, severity="error", timeout=10)
             return
-        if isinstance(self.screen, PathsScreen):
+        if isinstance(self.screen, PushedScreen):
             self.notify(f"wrote {event.path}", markup=False)
         if self.main_screen is not None:
             self.main_screen.show_banner(f"wrote {event.path}", is_warning=False)

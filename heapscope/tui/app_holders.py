@@ -11,8 +11,11 @@ from heapscope.errors import HeapscopeError
 from heapscope.snapshot.model import Snapshot
 from heapscope.tui import holder_jobs
 from heapscope.tui.app_base import BaseApp
+from heapscope.tui.holders import HolderIndex, PathQuestion
 from heapscope.tui.screens.main import MainScreen
 from heapscope.tui.screens.paths import PathsScreen
+from heapscope.tui.screens.pushed import PushedScreen
+from heapscope.tui.state import Writing
 from heapscope.tui.views.dominators import DominatorsTab
 
 
@@ -34,24 +37,30 @@ class HoldersApp(BaseApp):
         """Give up all that is computed beside the screens."""
         self.runner.cancel_holders()
         self.runner.cancel_paths()
+        self.runner.give_up()
 
     @property
     def _paths_screens(self) -> list[PathsScreen]:
-        return [screen for screen in self.screen_stack if isinstance(screen, PathsScreen)]
+        return [screen for screen in self.pushed_screens if isinstance(screen, PathsScreen)]
+
+    @property
+    def pushed_screens(self) -> list[PushedScreen]:
+        """The screens above the main one, the lowest first."""
+        return [screen for screen in self.screen_stack if isinstance(screen, PushedScreen)]
 
     def _show_holders_work(self, share: float | None, error: HeapscopeError | None) -> None:
         self.keeper.work = f"retained {share:.0%}" if share is not None else ""
         self.show_headers()
         if self.main_screen is not None and self.keeper.view is not None and self.keeper.view.holders is None:
             self.main_screen.dominators.show_work(share, error)
-            for screen in self._paths_screens:
+            for screen in self.pushed_screens:
                 if screen.holders is None:
                     screen.show_work(share, error)
 
     def show_headers(self) -> None:
         """Bring the headers up to date."""
         facts = self.keeper.header()
-        for screen in (self.main_screen, *self._paths_screens):
+        for screen in (self.main_screen, *self.pushed_screens):
             if screen is not None:
                 screen.show_header(facts)
 
@@ -68,7 +77,7 @@ class HoldersApp(BaseApp):
             return
         self.keeper.view = dataclasses.replace(self.keeper.view, holders=event.holders)
         self.show_view()
-        for screen in self._paths_screens:
+        for screen in self.pushed_screens:
             if screen.holders is None:
                 screen.search(event.holders)
 
@@ -132,25 +141,39 @@ class HoldersApp(BaseApp):
 
     async def on_main_screen_paths_wanted(self, event: MainScreen.PathsWanted) -> None:
         """Open the screen, and search as soon as the dominators are there."""
-        main, view = self.main_screen, self.keeper.view
-        if main is None or view is None:
-            return
-        screen = PathsScreen(event.question, self.keeper.header(), main.writing, ascii_only=self.ascii_only)
+        view = self.keeper.view
+        if view is not None:
+            await self.open_pushed(PathsScreen, event.question, view.holders)
+
+    async def on_pushed_screen_paths_wanted(self, event: PushedScreen.PathsWanted) -> None:
+        """Open the screen, and search in the same snapshot."""
+        await self.open_pushed(PathsScreen, event.question, event.holders)
+
+    async def open_pushed(self, kind: type[PushedScreen], question: PathQuestion, holders: HolderIndex | None) -> None:
+        """Open a screen about a question, and search as soon as the dominators are there."""
+        main = self.main_screen
+        writing = main.writing if main is not None else Writing()
+        screen = kind(question, self.keeper.header(), writing, ascii_only=self.ascii_only)
         await self.push_screen(screen)
-        if view.holders is not None:
-            screen.search(view.holders)
+        if holders is not None:
+            screen.search(holders)
         elif self.runner.holders_job is None:
             self.start_holders()
 
-    def on_paths_screen_search_wanted(self, event: PathsScreen.SearchWanted) -> None:
+    def on_pushed_screen_search_wanted(self, event: PushedScreen.SearchWanted) -> None:
         """Search."""
-        self.runner.search_paths(event.holders, event.question)
+        self.start_search(event.screen, event.holders, event.question)
 
-    def on_paths_screen_left(self) -> None:
+    def start_search(self, _screen: PushedScreen, holders: HolderIndex, question: PathQuestion) -> None:
+        """Search for a screen."""
+        self.runner.search_paths(holders, question)
+
+    def on_pushed_screen_left(self, event: PushedScreen.Left) -> None:
         """Stop searching."""
+        self.runner.give_up(event.question)
         self.runner.cancel_paths()
 
-    def on_paths_screen_retry_wanted(self) -> None:
+    def on_pushed_screen_retry_wanted(self) -> None:
         """Compute again what the search waits for."""
         self.start_holders()
 
@@ -166,15 +189,15 @@ class HoldersApp(BaseApp):
                 else:
                     screen.show_work(None, event.error)
 
-    async def on_paths_screen_place_wanted(self, event: PathsScreen.PlaceWanted) -> None:
+    async def on_pushed_screen_place_wanted(self, event: PushedScreen.PlaceWanted) -> None:
         """Show a step in the tree, if it is still the same tree."""
         main, view = self.main_screen, self.keeper.view
         if main is None or view is None:
             return
         if view.holders is not event.holders:
-            self.notify("this path is of the snapshot before", markup=False, severity="warning")
+            self.notify("this is of the snapshot before", markup=False, severity="warning")
             return
-        while isinstance(self.screen, PathsScreen):
+        while isinstance(self.screen, PushedScreen):
             await self.pop_screen()
         main.show_place(event.node)
 

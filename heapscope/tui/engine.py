@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from heapscope.tui.holders import Descent, HolderIndex, Level, PathAnswer, PathQuestion, Rest
+from heapscope.tui.inspection import ObjectFacts, ObjectList
 from heapscope.tui.state import Analysis
 
 if TYPE_CHECKING:
@@ -77,6 +78,18 @@ class Engine(Protocol):
 
     def search_paths(self, holders: HolderIndex, question: PathQuestion, oversight: Oversight) -> PathAnswer:
         """Find ways from the roots; raises Cancelled."""
+
+    def list_instances(self, holders: HolderIndex, question: PathQuestion, oversight: Oversight) -> ObjectList:
+        """List the objects that a question is about; raises Cancelled."""
+
+    def inspect(
+        self,
+        holders: HolderIndex,
+        question: PathQuestion,
+        oversight: Oversight,
+        show: Callable[[ObjectFacts], None],
+    ) -> ObjectFacts:
+        """Tell all about one object; what is known already goes to ``show``. Raises Cancelled."""
 
     def find_waste(self, holders: HolderIndex, oversight: Oversight) -> WasteReport:
         """Find remedies other than slots; raises Cancelled."""
@@ -183,6 +196,24 @@ class LiveEngine:
         from heapscope.tui.searching import search_paths  # noqa: PLC0415 - numpy, 100 ms
 
         return search_paths(holders, question, oversight)
+
+    def list_instances(self, holders: HolderIndex, question: PathQuestion, oversight: Oversight) -> ObjectList:
+        """List the objects that a question is about."""
+        from heapscope.tui.inspecting import list_instances  # noqa: PLC0415 - numpy, 100 ms
+
+        return list_instances(holders, question, oversight)
+
+    def inspect(
+        self,
+        holders: HolderIndex,
+        question: PathQuestion,
+        oversight: Oversight,
+        show: Callable[[ObjectFacts], None],
+    ) -> ObjectFacts:
+        """Tell all about one object."""
+        from heapscope.tui.inspecting import inspect  # noqa: PLC0415 - numpy, 100 ms
+
+        return inspect(holders, question, oversight, show)
 
     def find_waste(self, holders: HolderIndex, oversight: Oversight) -> WasteReport:
         """Find remedies other than slots."""

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from heapscope.analysis.dominators import DominatorTree, TreeRow
     from heapscope.analysis.edge_names import EdgeNames
     from heapscope.analysis.paths import Paths
+    from heapscope.analysis.places import Places
     from heapscope.analysis.roots import RootInfo
     from heapscope.graph.library import Oversight
     from heapscope.graph.references import References
+    from heapscope.service.queries import HeapQueries
     from heapscope.snapshot.model import U32Array
 
 
@@ -32,6 +34,22 @@ class HolderIndex:
         self._lock = threading.Lock()
         self._paths: Paths | None = None
         self._referrers: References | None = None
+
+    @cached_property
+    def places(self) -> Places:
+        """Where the code behind an object was written."""
+        from heapscope.analysis.places import Places  # noqa: PLC0415 - numpy, 100 ms
+
+        return Places(self.tree.snapshot, self.tree.roots)
+
+    @cached_property
+    def queries(self) -> HeapQueries:
+        """What can be asked about single objects; of a worker thread only."""
+        from heapscope.service.queries import HeapQueries  # noqa: PLC0415 - numpy, 100 ms
+
+        heap = HeapQueries(self.tree.snapshot)
+        heap.roots, heap.tree = self.tree.roots, self.tree
+        return heap
 
     @cached_property
     def names(self) -> EdgeNames:
@@ -99,7 +117,7 @@ class Descent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PathQuestion:
-    """Whose paths are wanted: of all instances of a type name, or of ``objects``. ``title`` names them on the screen.
+    """Which objects a question is about: all instances of a type name, or ``objects``. ``title`` names them on the screen.
 
     ``excluded`` are references, as (holder, held), that no path may follow.
     """
@@ -108,6 +126,13 @@ class PathQuestion:
     type_name: str = ""
     objects: U32Array | None = None
     excluded: tuple[tuple[int, int], ...] = ()
+
+    @classmethod
+    def about(cls, object_index: int, title: str) -> PathQuestion:
+        """Make a question about one object."""
+        import numpy as np  # noqa: PLC0415 - 100 ms
+
+        return cls(title, objects=np.array([object_index], dtype=np.uint32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,6 +151,8 @@ class FoundPath:
     share: float
     names: tuple[str, ...] = ()
     """What the reference that leads to each step is called; "" where not known."""
+    places: tuple[str, ...] = ()
+    """Where the code behind each step was written: of modules, classes, functions, frames; "" for others."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

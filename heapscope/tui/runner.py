@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import App
 
-from heapscope.tui import holder_jobs, jobs, waste_jobs
+from heapscope.tui import holder_jobs, jobs, object_jobs, waste_jobs
 from heapscope.tui.engine import Engine
 from heapscope.tui.holders import HolderIndex, PathQuestion
 from heapscope.tui.keeper import Keeper
@@ -36,6 +36,7 @@ class Runner:
         self.holders_job: holder_jobs.HoldersJob | None = None
         self.paths_job: holder_jobs.PathsJob | None = None
         self.waste_job: waste_jobs.WasteJob | None = None
+        self.object_jobs: list[object_jobs.ObjectJob] = []  # one per screen that waits for an answer
 
     def _start(self, work: Callable[[], None], group: str, *, replaces: bool = False) -> None:
         self._app.run_worker(work, thread=True, group=group, exclusive=replaces, exit_on_error=True)
@@ -86,6 +87,20 @@ class Runner:
         job, self.paths_job = self.paths_job, None
         if job is not None:
             job.cancel.set()
+
+    def ask(self, holders: HolderIndex, question: PathQuestion, *, lists: bool) -> None:
+        """Start answering a question about objects."""
+        self.give_up(question)
+        job = object_jobs.ObjectJob(question=question, lists=lists)
+        self.object_jobs.append(job)
+        self._start(lambda: object_jobs.run_objects(self._engine, holders, job, self._app.post_message), "objects")
+
+    def give_up(self, question: PathQuestion | None = None) -> None:
+        """Give up a question about objects, or all of them."""
+        given_up = [job for job in self.object_jobs if question is None or job.question is question]
+        for job in given_up:
+            job.cancel.set()
+            self.object_jobs.remove(job)
 
     def find_waste(self, holders: HolderIndex) -> None:
         """Start the search for other remedies."""

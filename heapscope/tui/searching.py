@@ -5,9 +5,10 @@ Never called from the thread of the screens.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from heapscope.analysis.edge_names import EdgeNames
 from heapscope.analysis.paths import Exclusions, MergedPath, Paths, RootPath, find_paths
 from heapscope.graph.library import Oversight
 from heapscope.snapshot.model import U32Array
@@ -15,6 +16,7 @@ from heapscope.tui.holders import FoundPath, HolderIndex, PathAnswer, PathQuesti
 
 MERGED_PATHS = 20
 ALTERNATIVES = 10
+MAX_PLACES = 200  # steps of a way that are asked for their place in the sources
 
 
 def search_paths(index: HolderIndex, question: PathQuestion, oversight: Oversight) -> PathAnswer:
@@ -25,15 +27,16 @@ def search_paths(index: HolderIndex, question: PathQuestion, oversight: Oversigh
         paths = find_paths(tree.snapshot, tree.roots, exclusions, oversight.part(0, 0.5))
     else:
         paths = index.paths(oversight.part(0, 0.5))
-    objects = _objects_of(index, question)
+    objects = objects_of(index, question)
     if objects.size == 1:
         return _alternatives(index, paths, int(objects[0]), oversight.part(0.5, 1))
     merged = paths.merged(objects, limit=MERGED_PATHS, oversight=oversight)
-    found = tuple(_of_many(path, index.names) for path in merged.paths)
+    found = tuple(_of_many(path, index) for path in merged.paths)
     return PathAnswer(found, merged.count, merged.unreached, merged.other_count, is_merged=True)
 
 
-def _objects_of(index: HolderIndex, question: PathQuestion) -> U32Array:
+def objects_of(index: HolderIndex, question: PathQuestion) -> U32Array:
+    """Give the objects that a question is about, as object indexes."""
     if question.objects is not None:
         return np.asarray(question.objects, dtype=np.uint32)
     return index.tree.type_names.instances(question.type_name)
@@ -41,16 +44,27 @@ def _objects_of(index: HolderIndex, question: PathQuestion) -> U32Array:
 
 def _alternatives(index: HolderIndex, paths: Paths, object_index: int, oversight: Oversight) -> PathAnswer:
     ways = paths.alternatives(object_index, index.referrers(oversight), ALTERNATIVES, oversight)
-    return PathAnswer(tuple(_of_one(way, index.names) for way in ways), 1, 0 if ways else 1, 0, is_merged=False)
+    return PathAnswer(tuple(_of_one(way, index) for way in ways), 1, 0 if ways else 1, 0, is_merged=False)
 
 
-def _of_one(path: RootPath, edge_names: EdgeNames) -> FoundPath:
+def way_of(index: HolderIndex, object_index: int, oversight: Oversight) -> FoundPath | None:
+    """Give a shortest way to one object; None where no root leads there. O(n + m) the first time. Raises Cancelled."""
+    way = index.paths(oversight).to(object_index)
+    return _of_one(way, index) if way is not None else None
+
+
+def _of_one(path: RootPath, index: HolderIndex) -> FoundPath:
     length = len(path.objects)
-    names = tuple(edge_names.along(path.objects))
-    return FoundPath(path.root, path.objects, (True,) * length, length, 1, 1.0, names)
+    names = tuple(index.names.along(path.objects))
+    return FoundPath(path.root, path.objects, (True,) * length, length, 1, 1.0, names, _places(index, path.objects))
 
 
-def _of_many(path: MergedPath, edge_names: EdgeNames) -> FoundPath:
+def _places(index: HolderIndex, objects: Sequence[int]) -> tuple[str, ...]:
+    """Say where the code of a way's steps is; of the first steps only, where names of code are."""
+    return tuple(index.places.of(one) for one in objects[:MAX_PLACES])
+
+
+def _of_many(path: MergedPath, index: HolderIndex) -> FoundPath:
     objects = tuple(step.object_index for step in path.steps)
     is_shared = tuple(step.is_shared for step in path.steps)
     return FoundPath(
@@ -61,5 +75,6 @@ def _of_many(path: MergedPath, edge_names: EdgeNames) -> FoundPath:
         common=len(path.steps) if path.is_exact or path.count == 1 else path.common,
         count=path.count,
         share=path.share,
-        names=tuple(edge_names.along(objects, is_shared)),
+        names=tuple(index.names.along(objects, is_shared)),
+        places=_places(index, objects),
     )

@@ -20,6 +20,8 @@ from heapscope.tui.lines import plain
 from heapscope.tui.screens.advice import AdviceScreen
 from heapscope.tui.screens.attach import AttachScreen
 from heapscope.tui.screens.dialogs import ConfirmScreen, HelpScreen, PathScreen, all_help
+from heapscope.tui.screens.inspect import InspectScreen
+from heapscope.tui.screens.instances import InstancesScreen
 from heapscope.tui.screens.main import MainScreen
 from heapscope.tui.screens.paths import PathsScreen
 from heapscope.tui.screens.picker import PickerScreen
@@ -44,6 +46,8 @@ OWNERS: dict[Scope, Any] = {
     Scope.TREE: DominatorsTab,
     Scope.REMEDIES: TabsScreen,
     Scope.PATHS: PathsScreen,
+    Scope.INSTANCES: InstancesScreen,
+    Scope.OBJECT: InspectScreen,
     Scope.SLOTS: SlotsTab,
     Scope.ADVICE: AdviceScreen,
     Scope.FILTER: FilterInput,
@@ -81,6 +85,8 @@ def test_no_key_means_two_things_in_one_place() -> None:
     together = [
         (Scope.MAIN, Scope.TABLE, Scope.TREE, Scope.APP),
         (Scope.PATHS, Scope.TABLE, Scope.APP),
+        (Scope.INSTANCES, Scope.TABLE, Scope.APP),
+        (Scope.OBJECT, Scope.TABLE, Scope.APP),
         (Scope.PICKER, Scope.TABLE),
     ]
     for scopes in [*((scope,) for scope in Scope), *together]:
@@ -92,7 +98,7 @@ async def test_help_opens_scrolls_and_closes() -> None:
     """On every screen with the same key."""
     async with running() as driver:
         assert "capture again and show what changed" in (await driver.press("question_mark"))
-        for _ in range(12):
+        for _ in range(18):
             await driver.press("pagedown")
         assert "coverage" in driver.text()
         assert "[1 Overview]" in (await driver.press("escape"))

@@ -155,7 +155,7 @@ async def test_a_step_is_shown_in_the_tree() -> None:
         assert driver.app.screen is main
         row = main.dominators.current_row().row
         assert (row.type_name, row.count) == ("collections.OrderedDict", 1)
-        await driver.press("p", "escape", "2", "p", "enter", "enter")
+        await driver.press("p", "escape", "2", "p", "enter", "d")
         row = main.dominators.current_row().row
         assert (row.type_name, row.count) == ("app.sessions.Session", 4_128)
 

@@ -109,17 +109,16 @@ async def test_sizes_that_are_not_ready_are_marked_and_come_later() -> None:
         assert "…" not in driver.lines()[11]
 
 
-async def test_enter_opens_a_type_and_then_its_slots_advice() -> None:
-    """Overview to Types to Slots; escape goes back and never quits."""
+async def test_enter_opens_a_type_and_then_its_instances() -> None:
+    """Overview to Types to instances; escape goes back and never quits."""
     async with running() as driver:
         await driver.press("down", "down", "enter")
         assert "[2 Types]" in driver.text()
         assert driver.app.main_screen is not None
         assert driver.app.main_screen.tab.current_row().type_name == "builtins.dict"
         await driver.press("slash", *"linei", "enter", "enter")
-        assert "[6 Slots]" in driver.text()
-        assert '__slots__ = ("currency", "price", "qty", "sku")' in driver.text()
-        await driver.press("escape", "escape", "escape")
+        assert "All instances  12,405 × app.cart.LineItem" in driver.text()
+        await driver.press("escape", "escape", "escape", "escape")
         assert driver.app.is_running
 
 

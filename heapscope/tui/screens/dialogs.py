@@ -49,6 +49,8 @@ def all_help() -> list[Line]:
         Scope.TABLE,
         Scope.TREE,
         Scope.PATHS,
+        Scope.INSTANCES,
+        Scope.OBJECT,
         Scope.SLOTS,
         Scope.REMEDIES,
         Scope.ADVICE,

@@ -63,6 +63,14 @@ class MainScreen(TabsScreen):
             super().__init__()
             self.question = question
 
+    class ObjectsWanted(Message):
+        """The objects of a row are wanted: all in a list, or the one of them that retains most."""
+
+        def __init__(self, question: PathQuestion, *, lists: bool) -> None:
+            super().__init__()
+            self.question = question
+            self.lists = lists
+
     NO_ROWS: ClassVar[str] = "nothing here to copy"
 
     def __init__(self, view: HeapView, header: HeaderFacts, *, ascii_only: bool) -> None:
@@ -161,7 +169,7 @@ class MainScreen(TabsScreen):
         self.dominators.show_place(node)
 
     def on_vtable_row_selected(self) -> None:
-        """Open a row: from the Overview to the type, from a type to its slots advice or its paths, a tree's in place."""
+        """Open a row: from the Overview to the type, from a type to its instances, a tree's in place."""
         row = self.tab.current_row()
         if row is None:
             return
@@ -170,11 +178,7 @@ class MainScreen(TabsScreen):
             self.tab_of(View.TYPES).select_type(row.type_name)
             self.go_to(View.TYPES)
         elif self.current is View.TYPES:
-            self.turn_over(to_waste=False)
-            if self.tab_of(View.SLOTS).select_type(row.type_name):
-                self.go_to(View.SLOTS)
-            else:
-                self.action_paths()
+            self.action_instances()
         elif self.current is View.DOMINATORS:
             self.dominators.action_switch()
         elif self.tab is self.waste or self.current is View.GROWTH:
@@ -256,6 +260,21 @@ class MainScreen(TabsScreen):
             self.notify("no object here to search paths to", markup=False)
             return
         self.post_message(self.PathsWanted(question))
+
+    def action_inspect(self) -> None:
+        """Show the object of the row under the cursor whole, of several the one that retains most."""
+        self._want_objects(lists=False)
+
+    def action_instances(self) -> None:
+        """List all objects of the row under the cursor."""
+        self._want_objects(lists=True)
+
+    def _want_objects(self, *, lists: bool) -> None:
+        question = self.tab.path_question()
+        if question is None:
+            self.notify("this row is no object", markup=False)
+            return
+        self.post_message(self.ObjectsWanted(question, lists=lists))
 
     def action_export_view(self) -> None:
         """Write what the tab shows."""

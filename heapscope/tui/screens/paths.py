@@ -6,98 +6,46 @@ Never searches: it posts questions, and the application brings answers.
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from textual.app import ComposeResult
-from textual.message import Message
 
-from heapscope.errors import HeapscopeError
 from heapscope.tui.actions import Scope, bindings_of
-from heapscope.tui.chrome import KeyBar, SizedScreen
-from heapscope.tui.holders import FoundPath, HolderIndex, PathAnswer, PathQuestion
+from heapscope.tui.chrome import KeyBar
+from heapscope.tui.holders import FoundPath, PathAnswer, PathQuestion
 from heapscope.tui.lines import Line, Lines
 from heapscope.tui.presenters import paths as words
 from heapscope.tui.presenters.dominators import failed_lines
-from heapscope.tui.presenters.export import ExportTable
-from heapscope.tui.presenters.header import HeaderFacts, header_line
-from heapscope.tui.state import Writing
+from heapscope.tui.presenters.roots import object_words
+from heapscope.tui.screens.pushed import PushedScreen
 from heapscope.tui.vtable import VTable
 
 MIN_WAYS_LINES = 3
 
 
-class PathsScreen(SizedScreen):
+class PathsScreen(PushedScreen):
     """Ways above, steps below."""
 
     BINDINGS = bindings_of(Scope.PATHS)
     DEFAULT_CSS = """
-    PathsScreen #header { height: 1; background: $surface; }
-    PathsScreen #paths-head { height: 1; background: $panel; }
-    PathsScreen #paths-state { display: none; height: 1fr; padding: 1 0; }
     PathsScreen #ways { height: 4; }
     PathsScreen #path-steps { height: 1fr; }
-    PathsScreen.-waiting VTable { display: none; }
-    PathsScreen.-waiting #paths-notes { display: none; }
-    PathsScreen.-waiting #paths-state { display: block; }
     """
 
-    class SearchWanted(Message):
-        """A question should be answered."""
-
-        def __init__(self, holders: HolderIndex, question: PathQuestion) -> None:
-            super().__init__()
-            self.holders = holders
-            self.question = question
-
-    class Left(Message):
-        """The answer is no longer wanted."""
-
-    class PlaceWanted(Message):
-        """An object should be shown in the dominator tree."""
-
-        def __init__(self, holders: HolderIndex, node: int) -> None:
-            super().__init__()
-            self.holders = holders
-            self.node = node
-
-    class ExportWanted(Message):
-        """Write what is shown to a file."""
-
-        def __init__(self, table: ExportTable) -> None:
-            super().__init__()
-            self.table = table
-
-    class RetryWanted(Message):
-        """The dominators should be computed again."""
-
-    def __init__(self, question: PathQuestion, header: HeaderFacts, writing: Writing, *, ascii_only: bool) -> None:
-        super().__init__(classes="-ascii" if ascii_only else "")
-        self.question = question
-        self.writing = writing
-        self.holders: HolderIndex | None = None
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.answer: PathAnswer | None = None
-        self.error: HeapscopeError | None = None
-        self._header = header
-        self._share: float | None = None
-        self._ascii_only = ascii_only
 
     def compose(self) -> ComposeResult:
         """From the top row to the bottom row."""
         yield Lines(id="header", ascii_only=self._ascii_only)
-        yield Lines(id="paths-head", ascii_only=self._ascii_only)
-        yield Lines(id="paths-state", ascii_only=self._ascii_only)
+        yield Lines(id="paths-head", classes="pushed-head", ascii_only=self._ascii_only)
+        yield Lines(id="paths-state", classes="pushed-state", ascii_only=self._ascii_only)
         yield VTable(id="ways", ascii_only=self._ascii_only)
         yield VTable(id="path-steps", ascii_only=self._ascii_only)
-        yield Lines(id="paths-notes", ascii_only=self._ascii_only)
+        yield Lines(id="paths-notes", classes="pushed-notes", ascii_only=self._ascii_only)
         yield KeyBar(Scope.PATHS, ascii_only=self._ascii_only)
         yield self.size_notice()
-
-    def on_mount(self) -> None:
-        """Say what is being searched."""
-        self._draw()
-
-    def on_screen_resume(self) -> None:
-        """Draw what depends on the size."""
-        self.show_header(self._header)
 
     @property
     def _ways(self) -> VTable:
@@ -107,41 +55,26 @@ class PathsScreen(SizedScreen):
     def _steps(self) -> VTable:
         return self.query_one("#path-steps", VTable)
 
-    def show_header(self, facts: HeaderFacts) -> None:
-        """Draw the header."""
-        self._header = facts
-        if self.is_composed:
-            self.query_one("#header", Lines).show([header_line(facts, self.size.width)])
-
-    def search(self, holders: HolderIndex) -> None:
-        """Ask the question, now that it can be answered."""
-        self.holders, self.answer, self.error, self._share = holders, None, None, None
-        self.post_message(self.SearchWanted(holders, self.question))
-        self._draw()
-
-    def show_work(self, share: float | None, error: HeapscopeError | None = None) -> None:
-        """Say how far the search is, or what it waits for, or why there is no answer."""
-        self._share, self.error = share, error
-        self._draw()
+    def forget(self) -> None:
+        """Drop the answer before."""
+        self.answer = None
 
     def show_answer(self, answer: PathAnswer) -> None:
         """Show the ways found."""
         self.answer = answer
-        self._draw()
+        self.draw()
         if answer.paths and self.holders is not None and self.is_composed:
-            # As high as it has rows, up to a third of the screen.
-            self._ways.styles.height = max(MIN_WAYS_LINES, min(len(answer.paths) + 1, self.size.height // 3))
-            self._ways.show(words.ways_model(self.holders.tree.snapshot, answer, self.writing), 0)
-            self._ways.focus()
+            self.call_after_refresh(self._ways.focus)
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Draw the ways, or what stands in their place."""
         if not self.is_composed:
             return
         lines: list[Line] = []
         if self.error is not None:
             lines = [*failed_lines(self.error)]
         elif self.answer is None:
-            lines = words.searching_lines(self._share, is_ready=self.holders is not None)
+            lines = words.searching_lines(self.share, is_ready=self.holders is not None)
         elif not self.answer.paths:
             lines = words.no_paths(self.question)
         self.set_class(bool(lines), "-waiting")
@@ -150,6 +83,14 @@ class PathsScreen(SizedScreen):
         notes = words.paths_notes(self.answer, self.writing) if self.answer is not None else []
         self.query_one("#paths-notes", Lines).show(notes)
         self.query_one("#paths-notes", Lines).display = bool(notes)
+        self._draw_ways()
+
+    def _draw_ways(self) -> None:
+        if self.answer is None or not self.answer.paths or self.holders is None:
+            return
+        # As high as it has rows, up to a third of the screen.
+        self._ways.styles.height = max(MIN_WAYS_LINES, min(len(self.answer.paths) + 1, self.size.height // 3))
+        self._ways.show(words.ways_model(self.holders.tree.snapshot, self.answer, self.writing))
 
     def current_path(self) -> FoundPath | None:
         """Return the way under the cursor."""
@@ -167,21 +108,24 @@ class PathsScreen(SizedScreen):
             self._steps.show(model, len(path.objects) - 1)
 
     def on_vtable_row_selected(self, event: VTable.RowSelected) -> None:
-        """Go from a way to its steps, and from a step to the tree."""
+        """Go from a way to its steps, and from a step to its object."""
         if event.table is self._ways:
             self._steps.focus()
         else:
-            self.action_show_place()
+            self.action_inspect()
 
     def action_other_table(self) -> None:
         """Go to the other table."""
         (self._steps if self._ways.has_focus else self._ways).focus()
 
-    def action_show_place(self) -> None:
-        """Show the step under the cursor in the dominator tree."""
+    def subject(self) -> PathQuestion | None:
+        """Return the step under the cursor; of a way, its end."""
         path = self.current_path()
-        if path is not None and self.holders is not None:
-            self.post_message(self.PlaceWanted(self.holders, path.objects[self._steps.cursor]))
+        if path is None or self.holders is None:
+            return None
+        at = self._steps.cursor if self._steps.has_focus else len(path.objects) - 1
+        one = path.objects[at]
+        return PathQuestion.about(one, object_words(self.holders.tree.snapshot, one))
 
     def action_exclude(self) -> None:
         """Search again without the reference that leads to the step under the cursor."""
@@ -213,26 +157,10 @@ class PathsScreen(SizedScreen):
         if self.holders is not None and self.answer is not None and model is not None:
             self.post_message(self.ExportWanted(words.export_paths(self.holders, model.visible_rows(), 0)))
 
-    def action_toggle_exact(self) -> None:
-        """Write numbers the other way."""
-        self.writing = Writing(exact=not self.writing.exact)
-        if self.answer is not None and self.answer.paths and self.holders is not None:
-            self._draw()
-            model = words.ways_model(self.holders.tree.snapshot, self.answer, self.writing)
-            self._ways.show(model)
-
-    def action_retry(self) -> None:
-        """Try again after an error."""
-        if self.error is not None and self.holders is not None:
-            self.search(self.holders)
-        elif self.error is not None:
-            self.post_message(self.RetryWanted())
-
     def action_back(self) -> None:
         """One step back: exclusions, then the screen before."""
-        self.post_message(self.Left())
         if self.question.excluded and self.holders is not None:
             self.question = dataclasses.replace(self.question, excluded=self.question.excluded[:-1])
             self.search(self.holders)
         else:
-            self.dismiss(None)
+            super().action_back()

@@ -19,6 +19,7 @@ from heapscope.target.info import TargetInfo
 from heapscope.target.obstacles import Obstacle
 from heapscope.tui.engine import LiveEngine, TargetSample
 from heapscope.tui.holders import HolderIndex, PathAnswer, PathQuestion
+from heapscope.tui.inspection import ObjectFacts, ObjectList
 from heapscope.tui.state import Analysis
 from tests.tui.support.heaps import CAPTURED_AT, STARTED_AT, grown_rows, make_snapshot
 
@@ -68,6 +69,8 @@ class FakeEngine(LiveEngine):
         self.holders_error: Exception | None = None
         self.paths_gate: threading.Event | None = None
         self.paths_error: Exception | None = None
+        self.objects_gate: threading.Event | None = None
+        self.objects_error: Exception | None = None
         self.given_up: list[str] = []
         self.at_gate = threading.Event()
         self.captures = 0
@@ -130,6 +133,19 @@ class FakeEngine(LiveEngine):
         if self.paths_error is not None:
             raise self.paths_error
         return super().search_paths(holders, question, oversight)
+
+    def list_instances(self, holders: HolderIndex, question: PathQuestion, oversight: Oversight) -> ObjectList:
+        """Wait for the gate, then list."""
+        self._wait(self.objects_gate, "objects", oversight)
+        return super().list_instances(holders, question, oversight)
+
+    def inspect(
+        self, holders: HolderIndex, question: PathQuestion, oversight: Oversight, show: Callable[[ObjectFacts], None]
+    ) -> ObjectFacts:
+        """Look, unless an error is arranged."""
+        if self.objects_error is not None:
+            raise self.objects_error
+        return super().inspect(holders, question, oversight, show)
 
     def _wait(self, gate: threading.Event | None, what: str, oversight: Oversight) -> None:
         if gate is None:

@@ -98,6 +98,7 @@ async def running(
             if settle:
                 await driver.settle()
             yield driver
-            for gate in (engine.gate, engine.advice_gate, engine.sizes_gate, engine.holders_gate, engine.paths_gate):
+            gates = (engine.gate, engine.advice_gate, engine.sizes_gate, engine.holders_gate, engine.paths_gate)
+            for gate in (*gates, engine.objects_gate):
                 if gate is not None:
                     gate.set()
