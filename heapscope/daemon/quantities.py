@@ -37,6 +37,12 @@ class Amount:
         self.size = size
         self.share = share
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Amount) and (self.size, self.share) == (other.size, other.share)
+
+    def __hash__(self) -> int:
+        return hash((self.size, self.share))
+
     def of(self, total: int) -> int:
         """Return the bytes that are meant of a whole."""
         return self.size or int(total * self.share)

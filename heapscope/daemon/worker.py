@@ -1,0 +1,195 @@
+"""The process that makes one capture: a job in on stdin, what was found out on stdout, each as a line of JSON.
+
+Never outlives the daemon: when its stdin ends, the capture is cancelled in an orderly way. What it may use is limited before
+anything large is loaded; a heap that breaks it breaks nothing else.
+
+    in   {"pid", "start_ticks", "path" ("" for a census), "via", "collector", "timeout_s", "unshared_limit", "judge", "previous", ...}
+    out  {"event": "pause", "pause_ns"}          the target runs again
+         {"event": "captured", "facts", "types", "warnings", "observed"}          the file is written and synced
+         {"event": "judged", "holders", "memory", "verdict", "report"}
+         {"event": "failed", "error", "message", "hint"}          instead of what has not come yet
+         {"event": "end"}
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import resource
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from heapscope.service.capture import CaptureProgress
+    from heapscope.snapshot.model import Snapshot
+
+MAX_JOB_BYTES = 1 << 20
+
+
+def limit_ourselves(memory: int, nice: int) -> None:
+    """Set what this process may use, and that it is killed before everybody else."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if memory > 0:
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    os.nice(max(0, nice - os.getpriority(os.PRIO_PROCESS, 0)))
+
+
+def say(event: str, **fields: object) -> None:
+    """Write one line to the daemon."""
+    data = json.dumps({"event": event, **fields}).encode() + b"\n"
+    while data:
+        data = data[os.write(1, data) :]
+
+
+def cancel_at_end_of_input(cancel: threading.Event) -> None:
+    """Set an event when the daemon closes our stdin, or is gone."""
+
+    def wait() -> None:
+        while os.read(0, 4096):
+            pass
+        cancel.set()
+
+    threading.Thread(target=wait, name="heapscope-stdin", daemon=True).start()
+
+
+def read_job() -> dict[str, Any] | None:
+    """Read the first line; None when there is no job after all."""
+    data = b""
+    while not data.endswith(b"\n") and len(data) < MAX_JOB_BYTES:
+        part = os.read(0, 65536)
+        if not part:
+            return None
+        data += part
+    job = json.loads(data)
+    assert isinstance(job, dict)
+    return job
+
+
+def main() -> None:
+    """Do one job. Arguments: bytes of address space (0: no limit), niceness. Loads what captures need while it waits for the job."""
+    limit_ourselves(int(sys.argv[-2]), int(sys.argv[-1]))
+    from heapscope.errors import HeapscopeError  # noqa: PLC0415 - after the limits
+
+    try:
+        import heapscope.service.capture  # noqa: PLC0415
+        import heapscope.snapshot.builder  # noqa: PLC0415
+        import heapscope.snapshot.file  # noqa: F401, PLC0415
+
+        job = read_job()
+        if job is None:
+            return
+        cancel = threading.Event()
+        cancel_at_end_of_input(cancel)
+        _work(job, cancel)
+    except HeapscopeError as error:
+        say("failed", error=error.exit_code.name.lower(), message=error.message, hint=error.hint)
+    except MemoryError:
+        hint = "raise capture.memory_limit in the configuration"
+        say("failed", error="budget", message="the worker needed more memory than it may use", hint=hint)
+    except BrokenPipeError:
+        return
+    except Exception as error:  # noqa: BLE001 - the boundary of this process: the daemon hears what went wrong
+        say("failed", error="internal", message=f"{type(error).__name__}: {error}", hint="")
+    say("end")
+    sys.stdout.flush()
+    os._exit(0)  # the thread that reads stdin, and libraries' threads, have nothing to finish
+
+
+def _work(job: dict[str, Any], cancel: threading.Event) -> None:
+    from heapscope.daemon.judging import census_of  # noqa: PLC0415
+    from heapscope.snapshot.file import save_snapshot  # noqa: PLC0415
+
+    snapshot = _capture(job, cancel)
+    if job["path"]:
+        from heapscope.oversight import Oversight  # noqa: PLC0415
+
+        save_snapshot(snapshot, job["path"], oversight=Oversight(is_cancelled=cancel.is_set))
+    rows = [[row.name, row.count, row.shallow_bytes] for row in census_of(snapshot)]
+    say(
+        "captured",
+        facts=_facts(snapshot),
+        types=rows,
+        warnings=list(snapshot.meta.warnings)[:20],
+        observed=_observed(job, snapshot),
+    )
+    if job.get("judge"):
+        _judge(job, snapshot)
+
+
+def _capture(job: dict[str, Any], cancel: threading.Event) -> Snapshot:
+    from heapscope.service.capture import CaptureOptions, capture  # noqa: PLC0415
+    from heapscope.target.experience import Observed, remember  # noqa: PLC0415
+
+    if job.get("observed"):
+        remember(job["pid"], job["start_ticks"], job["observed"][0], Observed(*job["observed"][1:]))
+    seen: list[int] = []
+
+    def report(progress: CaptureProgress) -> None:
+        if progress.pause_ns is not None and progress.phase == "clone":
+            seen.append(progress.pause_ns)
+            say("pause", pause_ns=progress.pause_ns)
+
+    _check_identity(job)
+    options = CaptureOptions(
+        via=job["via"],
+        collector=job["collector"],
+        timeout_s=job["timeout_s"],
+        memory_budget=job["unshared_limit"] or None,
+    )
+    snapshot = capture(job["pid"], options, report, cancel)
+    _check_identity(job, snapshot.meta.process_start_time)
+    return snapshot
+
+
+def _check_identity(job: dict[str, Any], start_time: float | None = None) -> None:
+    """Make sure that the pid is still that of the process that was meant, or was when it was captured. Raises TargetGone."""
+    from heapscope.errors import TargetGone  # noqa: PLC0415
+    from heapscope.target.process import read_start_ticks  # noqa: PLC0415
+
+    is_other = start_time is not None and abs(start_time - job["start_time"]) > 1.0
+    if is_other or (start_time is None and read_start_ticks(job["pid"]) != job["start_ticks"]):
+        raise TargetGone(f"process {job['pid']} has ended")
+
+
+def _facts(snapshot: Snapshot) -> dict[str, object]:
+    meta = snapshot.meta
+    return {
+        "objects": snapshot.object_count,
+        "heap_bytes": int(snapshot.heap_bytes),
+        "rss_bytes": meta.rss_before_bytes,
+        "pause_ns": meta.pause_ns,
+        "capture_ns": meta.capture_ns,
+        "coverage": meta.coverage,
+        "captured_at": meta.captured_at,
+        "process_start_time": meta.process_start_time,
+        "host_name": meta.host_name[:200],
+        "command": meta.command[:1000],
+        "python_version": meta.python_version[:40],
+        "collector": meta.collector[:40],
+    }
+
+
+def _observed(job: dict[str, Any], snapshot: Snapshot) -> list[object] | None:
+    from heapscope.target.experience import recall  # noqa: PLC0415
+
+    found = recall(job["pid"], job["start_ticks"], snapshot.meta.collector)
+    return [snapshot.meta.collector, *dataclasses.astuple(found)] if found else None
+
+
+def _judge(job: dict[str, Any], snapshot: Snapshot) -> None:
+    from heapscope.daemon.judging import holders_of, memory_of, report_of  # noqa: PLC0415
+    from heapscope.errors import SnapshotFileError  # noqa: PLC0415
+    from heapscope.snapshot.file import load_snapshot  # noqa: PLC0415
+
+    holders = [[row.holder, row.retained_bytes] for row in holders_of(snapshot)]
+    earlier = []
+    for path in job.get("previous", []):
+        try:
+            earlier.append(load_snapshot(path))
+        except SnapshotFileError:
+            continue  # thinned meanwhile
+    found = report_of([*earlier, snapshot])
+    verdict, report = found if found is not None else ("", {})
+    say("judged", holders=holders, memory=memory_of(report), verdict=verdict, report=report)
