@@ -1,17 +1,19 @@
-"""What changed between two snapshots, type by type: counts, bytes, what came and went, and what one instance costs before and after.
+"""What changed between snapshots, type by type: counts, bytes, what came and went, and what one instance costs before and after.
 
-Never calls growth a leak: that is for a person to judge. No I/O.
+Never calls growth a leak: that is for a person to judge. Never keeps a snapshot: of each a census is enough. No I/O.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from heapscope.analysis.type_names import TypeNames, name_types, sum_by
-from heapscope.snapshot.model import Snapshot, U32Array, U64Array
+from heapscope.analysis.trend import count_rising, growth_score, per_minute
+from heapscope.analysis.type_names import name_types, sum_by
+from heapscope.snapshot.model import Snapshot, SnapshotMeta, U32Array, U64Array
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -20,13 +22,14 @@ SAME_START_S = 1.0  # start times of one process differ by a clock tick at most
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class GrowthRow:
-    """One type name in two snapshots; sizes in bytes.
+    """One type name in the oldest and the newest snapshot; sizes in bytes. The series have one figure per snapshot.
 
     ``new`` and ``gone`` count addresses at which there was, or is, no object of that name: None where the snapshots are of two
     processes. An address that was freed and used again for the same type hides one of each, so both are lower bounds.
     ``instance_before`` and ``instance_after`` are the mean bytes, as the allocator rounds them, of an instance with what it keeps its
     attributes in (values, ``__dict__``), which is where ``__slots__`` show; None for types without such facts, or instances.
-    ``per_minute`` is the growth of the shallow size per minute; None where no time passed.
+    ``per_minute`` is the growth of the shallow size per minute; None where no time passed. ``rising`` of ``steps`` steps between
+    snapshots added bytes.
     """
 
     type_name: str
@@ -39,6 +42,10 @@ class GrowthRow:
     instance_before: float | None
     instance_after: float | None
     per_minute: float | None
+    count_series: tuple[int, ...] = ()
+    shallow_series: tuple[int, ...] = ()
+    rising: int = 0
+    steps: int = 1
 
     @property
     def count_delta(self) -> int:
@@ -51,67 +58,104 @@ class GrowthRow:
         return self.shallow_after - self.shallow_before
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Figures:
+    count: int = 0
+    shallow: int = 0
+    each: float | None = None
+
+
+_NOTHING = _Figures()
+
+
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class _Side:
-    names: TypeNames
-    counts: U64Array
-    shallow: U64Array
-    each: dict[str, float]
+class _Places:
+    """Which type name is at which address: ``names[kind[i]]`` at ``address[i]``."""
 
-    def figures(self, number: int | None, name: str) -> tuple[int, int, float | None]:
-        if number is None:
-            return 0, 0, None
-        return int(self.counts[number]), int(self.shallow[number]), self.each.get(name)
+    address: U64Array
+    kind: U32Array
+    names: tuple[str, ...]
 
-    def numbers(self) -> dict[str, int]:
-        return {name: number for number, name in enumerate(self.names.names)}
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class TypeCensus:
+    """What comparing types needs of one snapshot: some KB, and 12 bytes per object as long as it has places."""
+
+    meta: SnapshotMeta
+    figures: Mapping[str, _Figures]
+    places: _Places | None
+
+    def without_places(self) -> TypeCensus:
+        """Give the same for the middle of a series: new and gone are between the oldest and the newest."""
+        return dataclasses.replace(self, places=None)
+
+    @property
+    def nbytes(self) -> int:
+        """How much memory the places take."""
+        return 0 if self.places is None else self.places.address.nbytes + self.places.kind.nbytes
+
+
+def take_census(snapshot: Snapshot) -> TypeCensus:
+    """Count the types of a snapshot. O(n)."""
+    names = name_types(snapshot)
+    kinds = names.of_all()
+    counts = np.bincount(kinds, minlength=len(names.names)).tolist()
+    shallow = sum_by(kinds, snapshot.shallow, len(names.names)).tolist()
+    each = _instance_bytes(snapshot)
+    figures = {
+        name: _Figures(count, size, each.get(name))
+        for name, count, size in zip(names.names, counts, shallow, strict=True)
+        if count
+    }
+    # A copy: the column may be a view of everything that was read from a file.
+    return TypeCensus(snapshot.meta, figures, _Places(snapshot.address.copy(), kinds, names.names))
 
 
 def measure_growth(old: Snapshot, new: Snapshot) -> tuple[GrowthRow, ...]:
-    """Compare by type name; every name with objects on either side, largest growth in shallow bytes first.
+    """Compare two snapshots; see ``measure_type_growth``."""
+    return measure_type_growth([take_census(old), take_census(new)])
 
-    O(n log n) for n objects where both are of one process, else O(n).
+
+def measure_type_growth(series: Sequence[TypeCensus]) -> tuple[GrowthRow, ...]:
+    """Compare by type name, oldest first; every name with objects anywhere, what grew most steadily in shallow bytes first.
+
+    O(n log n) for n objects where the oldest and the newest have places and are of one process, else O(types).
     """
-    before, after = _side_of(old), _side_of(new)
-    came, went = _turnover(old, new, before.names, after.names) if is_same_process(old, new) else (None, None)
-    minutes = (new.meta.captured_at - old.meta.captured_at) / 60
-    numbers_before, numbers_after = before.numbers(), after.numbers()
+    old, new = series[0], series[-1]
+    came = went = None
+    if old.places is not None and new.places is not None and is_same_process(old.meta, new.meta):
+        came, went = _turnover(old.places, new.places)
+    times = [census.meta.captured_at for census in series]
     rows = []
-    for name in numbers_before.keys() | numbers_after.keys():
-        count_before, shallow_before, each_before = before.figures(numbers_before.get(name), name)
-        count_after, shallow_after, each_after = after.figures(numbers_after.get(name), name)
-        if not count_before and not count_after:
-            continue
+    for name in dict.fromkeys(name for census in series for name in census.figures):
+        figures = [census.figures.get(name, _NOTHING) for census in series]
+        sizes, counts = tuple(each.shallow for each in figures), tuple(each.count for each in figures)
         row = GrowthRow(
             type_name=name,
-            count_before=count_before,
-            count_after=count_after,
-            shallow_before=shallow_before,
-            shallow_after=shallow_after,
+            count_before=counts[0],
+            count_after=counts[-1],
+            shallow_before=sizes[0],
+            shallow_after=sizes[-1],
             new=None if came is None else came.get(name, 0),
             gone=None if went is None else went.get(name, 0),
-            instance_before=each_before,
-            instance_after=each_after,
-            per_minute=(shallow_after - shallow_before) / minutes if minutes > 0 else None,
+            instance_before=figures[0].each,
+            instance_after=figures[-1].each,
+            per_minute=per_minute(sizes, times),
+            count_series=counts,
+            shallow_series=sizes,
+            rising=count_rising(sizes, counts),
+            steps=len(series) - 1,
         )
-        rows.append(row)
-    rows.sort(key=lambda row: (-row.shallow_delta, -row.count_delta, row.type_name))
-    return tuple(rows)
+        rows.append((-growth_score(sizes, times, row.rising), row))
+    rows.sort(key=lambda pair: (pair[0], -pair[1].count_delta, pair[1].type_name))
+    return tuple(row for _, row in rows)
 
 
-def is_same_process(old: Snapshot, new: Snapshot) -> bool:
-    """Tell whether addresses of the two mean the same: one process on one host."""
-    left, right = old.meta, new.meta
+def is_same_process(left: SnapshotMeta, right: SnapshotMeta) -> bool:
+    """Tell whether two snapshots are of one process on one host."""
     return (left.pid, left.host_name) == (right.pid, right.host_name) and (
         abs(left.process_start_time - right.process_start_time) <= SAME_START_S
     )
-
-
-def _side_of(snapshot: Snapshot) -> _Side:
-    names = name_types(snapshot)
-    numbers = names.of_all()
-    counts = np.bincount(numbers, minlength=len(names.names)).astype(np.uint64)
-    return _Side(names, counts, sum_by(numbers, snapshot.shallow, len(names.names)), _instance_bytes(snapshot))
 
 
 def _instance_bytes(snapshot: Snapshot) -> dict[str, float]:
@@ -128,16 +172,13 @@ def _instance_bytes(snapshot: Snapshot) -> dict[str, float]:
     return {name: allocated / count for name, (count, allocated) in sums.items() if count}
 
 
-def _turnover(
-    old: Snapshot, new: Snapshot, old_names: TypeNames, new_names: TypeNames
-) -> tuple[dict[str, int], dict[str, int]]:
+def _turnover(old: _Places, new: _Places) -> tuple[dict[str, int], dict[str, int]]:
     """Count, by type name, objects of ``new`` where ``old`` has none of that name, and the other way round."""
-    number_of = {name: number for number, name in enumerate(new_names.names)}
-    unknown = len(new_names.names)
-    translate = np.array([number_of.get(name, unknown) for name in old_names.names], dtype=np.uint32)
-    old_kinds, new_kinds = translate[old_names.of_all()], new_names.of_all()
-    stayed_old, stayed_new = _matched(old.address, old_kinds, new.address, new_kinds)
-    return _count(new_names, stayed_new), _count(old_names, stayed_old)
+    number_of = {name: number for number, name in enumerate(new.names)}
+    unknown = len(new.names)
+    translate = np.array([number_of.get(name, unknown) for name in old.names], dtype=np.uint32)
+    stayed_old, stayed_new = _matched(old.address, translate[old.kind], new.address, new.kind)
+    return _count(new, stayed_new), _count(old, stayed_old)
 
 
 def _matched(
@@ -156,6 +197,6 @@ def _matched(
     return stayed, is_matched
 
 
-def _count(names: TypeNames, stayed: BoolArray) -> dict[str, int]:
-    moved = np.bincount(names.of_all()[~stayed], minlength=len(names.names))
-    return dict(zip(names.names, moved.tolist(), strict=True))
+def _count(places: _Places, stayed: BoolArray) -> dict[str, int]:
+    moved = np.bincount(places.kind[~stayed], minlength=len(places.names))
+    return dict(zip(places.names, moved.tolist(), strict=True))

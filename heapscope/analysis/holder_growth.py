@@ -39,7 +39,8 @@ class HolderGrowth:
     ``series`` is per snapshot, oldest first; the changes of all holders add up to that of the whole heap. ``retained_*`` are what
     would be freed with the holder's objects, all below included: less than held where another holder keeps the same
     objects. ``count_*`` are its entries; of what is no container, the objects below that became more. ``objects`` is how many
-    there are of the holder itself in the newest snapshot, ``object_index`` one of them there (NO_OBJECT: there is none).
+    there are of the holder itself in the newest snapshot, ``object_index`` one of them there (NO_OBJECT: there is none),
+    ``address`` its address (0: there is none).
 
     ``path`` is empty for GARBAGE and ELSEWHERE. Texts come from the target.
     """
@@ -57,6 +58,7 @@ class HolderGrowth:
     steps: int
     per_minute: float | None
     object_index: int
+    address: int = 0
 
     @property
     def held_before(self) -> int:
@@ -225,6 +227,7 @@ class _Comparison:
             steps=len(series) - 1,
             per_minute=per_minute(series, self._times),
             object_index=int(self._trees[-1].example[newest[0]]) if newest else NO_OBJECT,
+            address=int(self._trees[-1].address[newest[0]]) if newest else 0,
         )
 
     def _entries(self, match: _Match) -> list[int]:

@@ -1,6 +1,6 @@
 """What each named way from the roots leads to, of one snapshot: small enough to keep of every snapshot of a series.
 
-Never keeps the snapshot, an address, or a key that is data. No I/O.
+Never keeps the snapshot, or a key that is data; an address only to look an example up, never to compare. No I/O.
 
 A *holder* is all objects with the same named way from a root: ``module app > .SESSIONS > [int key]`` is one, however many
 sessions there are. Every object counts for one holder, by the nearest way from a module (else from a frame, ...), so what
@@ -47,7 +47,7 @@ class HolderTree:
 
     Columns are per holder, those above before those below: ``parent`` (-1 for roots), ``step``, number of objects
     ``count``, their items ``entries``, bytes ``held`` with all below, ``retained`` by its objects, and ``example``, the
-    object index of the nearest. ``living_bytes`` is the sum of all, without garbage.
+    object index of the nearest, with its ``address`` in its own process. ``living_bytes`` is the sum of all, without garbage.
     """
 
     meta: SnapshotMeta
@@ -62,11 +62,17 @@ class HolderTree:
     held: I64Array
     retained: I64Array
     example: U32Array
+    address: U64Array
 
     @property
     def size(self) -> int:
         """How many holders were kept."""
         return int(self.parent.size)
+
+    @property
+    def nbytes(self) -> int:
+        """How much memory the columns take; names come on top, and are shared."""
+        return sum(each.nbytes for each in (self.parent, self.count, self.entries, self.held, self.retained))
 
     def children(self, holder: int) -> list[int]:
         """List what is directly below a holder, or below nothing (-1)."""
@@ -149,6 +155,7 @@ def _summary(tree: DominatorTree, names: StepNames, holders: Holders, retained: 
         held=held[kept],
         retained=retained[kept].astype(np.int64),
         example=holders.first[kept],
+        address=snapshot.address[holders.first[kept]],
     )
 
 

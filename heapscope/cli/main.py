@@ -28,7 +28,7 @@ COMMANDS = {
     "dominators": "Show who holds the memory: the tree of objects that hold others alone.",
     "paths": "Show the ways from the roots to the objects of a type, or to one object.",
     "object": "Say everything that is known about one object.",
-    "growth": "Show what changed between two snapshots, type by type.",
+    "growth": "Show what grew between snapshots, or while a process is watched: who holds it, and its types.",
     "export": "Write a heap for other programs: pprof, Parquet, Chrome's developer tools, and more.",
     "sql": "Ask a question in SQL over the objects of a heap.",
     "slots": "List classes that __slots__ would make smaller.",

@@ -22,6 +22,10 @@ DEFAULT_TABLE_LIMIT = 30  # one screen; machine formats get everything unless as
 
 _SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)([kmgt]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
 
+_NUMBER = r"(\d{1,9}(?:\.\d{1,9})?)"
+_DURATION = re.compile(rf"(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s?)?", re.ASCII)
+MAX_DURATION_S = 30 * 86400.0
+
 
 def parse_size(text: str) -> int:
     """Return the bytes of a size as units.format_bytes writes it: ``64M``, ``1.5G``; powers of 1024, a ``B`` behind it allowed.
@@ -34,6 +38,20 @@ def parse_size(text: str) -> int:
     if size <= 0:
         raise click.BadParameter(f"{text!r} is no size; write it like 64M or 1.5G")
     return size
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds of a duration: ``90s``, ``10m``, ``1h30m``, ``1.5h``, or a plain number of seconds.
+
+    Raises:
+        click.BadParameter: it is no duration, or one of nothing.
+    """
+    found = _DURATION.fullmatch(text.strip().lower())
+    parts = zip((86400, 3600, 60, 1), found.groups(), strict=True) if found and text.strip() else ()
+    seconds = float(sum(factor * float(part) for factor, part in parts if part))
+    if not 0 < seconds <= MAX_DURATION_S:
+        raise click.BadParameter(f"{text!r} is no duration; write it like 90s, 10m or 1h30m")
+    return seconds
 
 
 INJECTORS = ("auto", "remote_exec", "ptrace", "pyrasite")

@@ -74,9 +74,9 @@ def subscribe(number):
 
 def step(number):
     """Grow a little everywhere, and churn a lot."""
-    for each in range(2000 * number, 2000 * (number + 1)):
+    for each in range(1000 * number, 1000 * (number + 1)):
         REGISTRY.sessions[each] = Session(each)
-    for each in range(300):
+    for each in range(160):
         CHAIN[0] = Node(CHAIN[0])
         BINS[each % 16].items.append("item %d" % (1000 * number + each))
         compute(1000 * number + each)
@@ -85,8 +85,8 @@ def step(number):
         indexed.items.append(bytes(100))
         BY_NUMBER[1000 * number + each] = BY_NAME["name %d" % (1000 * number + each)] = indexed
     REQUESTS.clear()
-    REQUESTS[sys.intern("request_%d" % number)] = [bytes(1000) for _ in range(500 + 900 * (number % 2))]
-    BATCH[:] = [{"payload": bytes(1000), "number": each} for each in range(1000 * CHURN[number % len(CHURN)])]
+    REQUESTS[sys.intern("request_%d" % number)] = [bytes(1000) for _ in range(100 + 200 * (number % 2))]
+    BATCH[:] = [{"payload": bytes(1000), "number": each} for each in range(400 * CHURN[number % len(CHURN)])]
     COUNTS["steps"] += 1
 
 
