@@ -44,6 +44,7 @@ LIBRARIES = (
     Library("heapscope/agent/native", "libheapwalk.so", ALONE, takes_cflags=False),
     Library("heapscope/graph/native", "libheapgraph.so"),
     Library("heapscope/snapshot/native", "libheapdecode.so"),
+    Library("heapscope/target/native", "libheapmalloc.so"),
 )
 
 

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from heapscope import __version__
 from heapscope.errors import Cancelled, CaptureInconsistent, HeapscopeError, TargetGone, UsageError
@@ -23,7 +23,9 @@ from heapscope.units import clean_text, format_bytes, format_count
 from heapscope.wire.protocol import Kind
 
 if TYPE_CHECKING:  # numpy costs 100 ms, which a refused capture need not pay
+    from heapscope.service.memory import Observed
     from heapscope.snapshot.builder import SnapshotBuilder
+    from heapscope.snapshot.memory import MemoryFacts
     from heapscope.snapshot.model import Snapshot, SnapshotMeta
 
 INJECTORS = ("auto", "remote_exec", "ptrace", "pyrasite")
@@ -64,6 +66,7 @@ class CaptureProgress:
 
 
 Report = Callable[[CaptureProgress], None]
+Item = TypeVar("Item")
 
 
 @dataclass(slots=True)
@@ -146,6 +149,7 @@ def _capture_once(run: _Run, target: TargetInfo, via: str, collector: Collector)
     rss_before = run.world.rss_of(target)
     started_ns = time.monotonic_ns()
     captured_at = time.time()
+    observed = _try_memory(run, lambda: run.world.observe_memory(target))
     run.report(CaptureProgress("inject"))
     clone = _make_clone(run, target, via, collector)
     builder = SnapshotBuilder()
@@ -158,6 +162,7 @@ def _capture_once(run: _Run, target: TargetInfo, via: str, collector: Collector)
             memory_budget=run.options.memory_budget,
             ignore_head_room=run.options.ignore_head_room,
         ):
+            memory = _frozen_memory(run, target, clone, observed)
             _receive(run, target, clone, collector, builder)
     except HeapscopeError as error:
         _prefer_target_gone(run, target, error)
@@ -169,7 +174,7 @@ def _capture_once(run: _Run, target: TargetInfo, via: str, collector: Collector)
     run.report(CaptureProgress("build", builder.progress_objects, pause_ns=clone.pause_ns))
     rss_after = run.world.rss_of(target)
     meta = _meta_of(run, target, clone, collector, builder)
-    return builder.build(
+    snapshot = builder.build(
         replace(
             meta,
             captured_at=captured_at,
@@ -178,6 +183,31 @@ def _capture_once(run: _Run, target: TargetInfo, via: str, collector: Collector)
             rss_after_bytes=rss_after,
         )
     )
+    return replace(snapshot, memory=_with_attributed(memory, builder))
+
+
+def _try_memory(run: _Run, read: Callable[[], Item]) -> Item | None:
+    """Read where memory is; a capture does not fail for that."""
+    try:
+        return read()
+    except (HeapscopeError, OSError) as error:
+        why = error.message if isinstance(error, HeapscopeError) else str(error)
+        run.warnings += (f"where the memory is could not be read: {clean_text(why, 200)}",)
+        return None
+
+
+def _frozen_memory(run: _Run, target: TargetInfo, clone: CloneHandle, observed: Observed | None) -> MemoryFacts | None:
+    if observed is None:
+        return None
+    return _try_memory(run, lambda: run.world.frozen_memory(target, observed, clone))
+
+
+def _with_attributed(memory: MemoryFacts | None, builder: SnapshotBuilder) -> MemoryFacts | None:
+    """Add what the walk says of the allocator's small blocks."""
+    attributed = (builder.end or {}).get("coverage_attributed_bytes")
+    if memory is None or memory.pymalloc is None or not isinstance(attributed, int) or attributed < 0:
+        return memory
+    return replace(memory, pymalloc=replace(memory.pymalloc, attributed_bytes=attributed))
 
 
 def _make_clone(run: _Run, target: TargetInfo, via: str, collector: Collector) -> CloneHandle:

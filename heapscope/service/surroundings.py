@@ -8,10 +8,14 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from heapscope.service.collectors import NATIVE, Orders
 from heapscope.target.info import TargetInfo
+
+if TYPE_CHECKING:  # numpy costs 100 ms
+    from heapscope.service.memory import Observed
+    from heapscope.snapshot.memory import MemoryFacts
 
 
 class CloneHandle(Protocol):
@@ -61,6 +65,12 @@ class Surroundings(Protocol):
 
     def give_orders(self, target: TargetInfo, clone: CloneHandle, *, collector: str, deadline_s: float) -> Orders:
         """Start the collector in the clone; return what to send to it. Raises CaptureInconsistent where it cannot be used."""
+
+    def observe_memory(self, target: TargetInfo) -> Observed:
+        """Read where the target's memory is, as far as that must be read before the clone is made."""
+
+    def frozen_memory(self, target: TargetInfo, observed: Observed, clone: CloneHandle) -> MemoryFacts:
+        """Read the rest, from a clone that has no orders yet."""
 
     def watch_clone(
         self,
@@ -124,6 +134,18 @@ class RealSurroundings:
         from heapscope.wire.values import encode_value  # noqa: PLC0415 - only a capture needs it
 
         return Orders((build_payload(), encode_value({"deadline_s": int(deadline_s) + 1})))
+
+    def observe_memory(self, target: TargetInfo) -> Observed:
+        """Read where the target's memory is, as far as that must be read before the clone is made."""
+        from heapscope.service.memory import observe_memory  # noqa: PLC0415 - numpy, 100 ms
+
+        return observe_memory(target)
+
+    def frozen_memory(self, target: TargetInfo, observed: Observed, clone: CloneHandle) -> MemoryFacts:
+        """Read the rest, from a clone that has no orders yet."""
+        from heapscope.service.memory import frozen_memory  # noqa: PLC0415 - numpy, 100 ms
+
+        return frozen_memory(target, observed, clone.clone_pid)
 
     def watch_clone(
         self,

@@ -18,6 +18,8 @@ from heapscope.oversight import UNWATCHED, Oversight
 from heapscope.snapshot import records
 from heapscope.snapshot.codes import codes_record, parse_codes
 from heapscope.snapshot.layout import Transform
+from heapscope.snapshot.memory import MemoryFacts
+from heapscope.snapshot.memory_record import memory_record, parse_memory
 from heapscope.snapshot.model import (
     COLUMN_TYPES,
     MAX_OBJECTS,
@@ -44,6 +46,7 @@ CODE_COLUMNS = ("code_object", "code_line", "code_file")  # u32 per code object 
 TYPE_COLUMNS = ("type_count", "type_shallow", "type_allocated")  # u64 per type: what opening to a table of types needs
 ROOT_OBJECTS = "root_objects"  # u32 per root: its object, or NO_ROOT_OBJECT
 NO_ROOT_OBJECT = 0xFFFFFFFF
+MEMORY = "memory"  # optional: where the memory of the process was
 PADDING = "padding"
 
 _TRANSFORMS: Mapping[str, Transform] = {
@@ -109,24 +112,19 @@ def transform_of(column: str) -> Transform:
 
 
 def encode_records(snapshot: Snapshot, name: str) -> bytes:
-    """Give the JSON of one of the RECORD_SECTIONS, of NAMING, or of CODES."""
-    if name == "meta":
-        value: Any = {
-            **records.meta_record(snapshot.meta),
-            "dangling_reference_count": snapshot.dangling_reference_count,
-        }
-    elif name == "types":
-        value = [records.type_record(info) for info in snapshot.types]
-    elif name == "instances":
-        value = [records.instances_record(facts) for facts in snapshot.instances]
-    elif name == NAMING:
-        value = naming_record(snapshot.naming)
-    elif name == CODES:
-        value = codes_record(snapshot.codes)
-    else:
-        value = [records.root_record(root) for root in snapshot.roots]
+    """Give the JSON of one of the RECORD_SECTIONS, of NAMING, of CODES, or of MEMORY."""
+    dangling = {"dangling_reference_count": snapshot.dangling_reference_count}
+    makers: Mapping[str, Callable[[], Any]] = {
+        "meta": lambda: {**records.meta_record(snapshot.meta), **dangling},
+        "types": lambda: [records.type_record(info) for info in snapshot.types],
+        "instances": lambda: [records.instances_record(facts) for facts in snapshot.instances],
+        "roots": lambda: [records.root_record(root) for root in snapshot.roots],
+        NAMING: lambda: naming_record(snapshot.naming),
+        CODES: lambda: codes_record(snapshot.codes),
+        MEMORY: lambda: memory_record(snapshot.memory),
+    }
     # ASCII only: names from a target may hold lone surrogates, which no encoding of text takes.
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode("ascii")
+    return json.dumps(makers[name](), ensure_ascii=True, separators=(",", ":")).encode("ascii")
 
 
 def sum_by_type(
@@ -204,6 +202,11 @@ def decode_codes(raw: bytes, columns: Sequence[U32Array], object_count: int) -> 
     """Read the section codes; ``columns`` are the CODE_COLUMNS. Raises ContentsError."""
     objects, lines, files = columns
     return _parsed(CODES, lambda: parse_codes(_json(CODES, raw), (objects, lines, files), object_count))
+
+
+def decode_memory(raw: bytes) -> MemoryFacts:
+    """Read the section memory. Raises ContentsError."""
+    return _parsed(MEMORY, lambda: parse_memory(_json(MEMORY, raw)))
 
 
 def _json(name: str, raw: bytes) -> records.Value:

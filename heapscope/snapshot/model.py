@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from heapscope.snapshot.memory import MemoryFacts
+
 U8Array = npt.NDArray[np.uint8]
 U32Array = npt.NDArray[np.uint32]
 U64Array = npt.NDArray[np.uint64]
@@ -163,6 +165,8 @@ class Snapshot:
     dangling_reference_count: int = 0
     naming: Naming = Naming()
     codes: CodeTable = NO_CODES
+    memory: MemoryFacts | None = None
+    """Where the memory of the process was when it was captured; None where that is not known."""
 
     def __post_init__(self) -> None:
         """Make every column read-only, so that sharing one is safe."""

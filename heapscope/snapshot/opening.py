@@ -22,6 +22,7 @@ from heapscope.snapshot.contents import COMPARED_WITH, Column, ContentsError, Ty
 from heapscope.snapshot.failures import raising_file_errors
 from heapscope.snapshot.joining import resolve_roots
 from heapscope.snapshot.layout import Encoding, Transform
+from heapscope.snapshot.memory import MemoryFacts
 from heapscope.snapshot.model import COLUMN_TYPES, NO_CODES, CodeTable, Naming, Root, Snapshot, SnapshotMeta, TypeInfo
 from heapscope.snapshot.reader import Against, Run, SectionReader
 from heapscope.snapshot.transforms import referring_objects
@@ -30,7 +31,7 @@ THREADS = 2
 _SUMMED = ("type_index", "shallow", "allocated")
 _READ = frozenset(
     {
-        *(*contents.RECORD_SECTIONS, contents.NAMING, contents.CODES, *contents.CODE_COLUMNS),
+        *(*contents.RECORD_SECTIONS, contents.NAMING, contents.MEMORY, contents.CODES, *contents.CODE_COLUMNS),
         *(*contents.TYPE_COLUMNS, contents.ROOT_OBJECTS, *COLUMN_TYPES),
     }
 )
@@ -116,6 +117,14 @@ class SnapshotFile:
         return self._meta.dangling_reference_count
 
     @cached_property
+    def memory(self) -> MemoryFacts | None:
+        """Where the memory of the process was; None if the file does not say."""
+        if contents.MEMORY not in self._reader.sections:
+            return None
+        with raising_file_errors(self.path):
+            return contents.decode_memory(self._records(contents.MEMORY))
+
+    @cached_property
     def types(self) -> tuple[TypeInfo, ...]:
         """The type objects."""
         with raising_file_errors(self.path):
@@ -172,6 +181,7 @@ class SnapshotFile:
                 dangling_reference_count=self.dangling_reference_count,
                 naming=self._naming(),
                 codes=self._codes(),
+                memory=self.memory,
                 **columns,
             )
 

@@ -80,6 +80,44 @@ def read_pymalloc(
     return _figures(entries, counts, sum(table.nonsense for table in tables))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Pools:
+    """Where the arenas and their pools are. Parallel columns: of arenas, and of pools that were ever used."""
+
+    pool_size: int
+    arena_starts: Array
+    arena_ends: Array
+    addresses: Array
+    counts: npt.NDArray[np.int64]  # blocks in use; 0 where the header makes no sense
+    size_classes: npt.NDArray[np.int64]
+
+
+def read_pools(pid: int, runtime: range, version: tuple[int, int], mappings: Sequence[Mapping]) -> Pools | None:
+    """Return every pool, for the same arguments as ``read_pymalloc``. Does I/O; does not raise."""
+    try:
+        tables = find_arenas(pid, runtime, version, mappings)
+        if not any(table.entries.size for table in tables):
+            return None
+        entries = np.concatenate([table.entries for table in tables])
+        addresses = _carved_pools(entries, pool_bits_of(version))
+        headers = read_records(pid, addresses, POOL)
+    except OSError:
+        return None
+    counted = _PoolCounts(pool_bits_of(version))
+    size_classes = np.minimum(headers["size_class"].astype(np.int64), SIZE_CLASSES - 1)
+    counts = headers["count"].astype(np.int64)
+    is_sane = (headers["size_class"] < SIZE_CLASSES) & (counts <= counted.capacities[size_classes])
+    sizes = _whole_pools(entries).astype(np.uint64) * np.uint64(counted.pool_size)
+    return Pools(
+        counted.pool_size,
+        entries["address"],
+        entries["address"] + sizes,
+        addresses,
+        np.where(is_sane, counts, 0),
+        size_classes,
+    )
+
+
 def _carved_pools(entries: Array, pool_bits: int) -> Array:
     """Return the addresses of all pools that were ever used in some arenas: the others have no header."""
     first = first_pools(entries, pool_bits)
@@ -116,12 +154,16 @@ class _PoolCounts:
         np.add.at(self.blocks, size_class, count)
 
 
+def _whole_pools(entries: Array) -> npt.NDArray[np.int64]:
+    """Return the size of each arena in pools: one that is not aligned to pools has room for one less than its size says."""
+    total: npt.NDArray[np.int64] = entries["total"].astype(np.int64)
+    return total + (total & 1)
+
+
 def _figures(entries: Array, counts: _PoolCounts, lost_arenas: int) -> PymallocFigures:
     used = int(counts.pools.sum())
     total = int(entries["total"].sum(dtype=np.int64))
-    # An arena that is not aligned to pools has room for one pool less than its size says.
-    whole = np.where(entries["total"] & 1, entries["total"].astype(np.int64) + 1, entries["total"].astype(np.int64))
-    arena_bytes = int(whole.sum()) * counts.pool_size
+    arena_bytes = int(_whole_pools(entries).sum()) * counts.pool_size
     in_use = int((counts.blocks * counts.block_sizes).sum())
     free_in_used = int(((counts.pools * counts.capacities - counts.blocks) * counts.block_sizes).sum())
     empty = total - used

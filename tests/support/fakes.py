@@ -11,8 +11,10 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from heapscope.errors import TargetGone
+from heapscope.errors import PermissionRefused, TargetGone
 from heapscope.service.collectors import Orders
+from heapscope.service.memory import Observed
+from heapscope.snapshot.memory import MemoryFacts
 from heapscope.target.access import Access, HostFacts
 from heapscope.target.info import TargetInfo
 from heapscope.target.obstacles import Evidence
@@ -136,6 +138,7 @@ class FakeSurroundings:
     runs_python: list[bool] = field(default_factory=list)
     ignored: frozenset[str] = frozenset()
     budgets: list[int | None] = field(default_factory=list)
+    memory: MemoryFacts | None = field(default_factory=lambda: MemoryFacts(0, 0, 0, 0, 0, 0, 0, 0))
 
     def target_of(self, pid: int, *, ignore: frozenset[str]) -> TargetInfo:
         """Note what may be ignored and return the target."""
@@ -161,6 +164,16 @@ class FakeSurroundings:
         self.vias.append(via)
         self.runs_python.append(runs_python)
         return self.clones[len(self.vias) - 1]
+
+    def observe_memory(self, target: TargetInfo) -> Observed:
+        """Return figures of a process without mappings."""
+        return Observed((), (), None, "")
+
+    def frozen_memory(self, target: TargetInfo, observed: Observed, clone: object) -> MemoryFacts:
+        """Return the figures, if there are any."""
+        if self.memory is None:
+            raise PermissionRefused("smaps may not be read")
+        return self.memory
 
     def watch_clone(
         self, target: TargetInfo, clone: object, *, collector: str, memory_budget: int | None, ignore_head_room: bool
