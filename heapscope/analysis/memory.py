@@ -78,10 +78,11 @@ def split_memory(facts: MemoryFacts, snapshot: Snapshot | None) -> MemorySplit:
     """Split the RSS. O(objects) with a snapshot, which has to be of the same moment; without one, what is known before a walk."""
     objects = measure_objects(snapshot, facts.images) if snapshot is not None else None
     notes = Notes(facts, objects)
-    components = tuple(_components(facts, objects, notes))
+    charged = _charge(facts, objects)
+    components = tuple(_components(facts, objects, charged, notes))
     sizes = {component.part.value: component.bytes for component in components}
     trim = facts.malloc.trim_bytes if facts.malloc else 0
-    kind, verdict = judge(facts, sizes, is_known=objects is not None)
+    kind, verdict = judge(facts, sizes, is_known=objects is not None, numpy_bytes=charged.numpy)
     return MemorySplit(
         rss_bytes=facts.rss_bytes,
         pss_bytes=facts.pss_bytes,
@@ -107,23 +108,29 @@ class _Charged:
     numpy_in_malloc: int
     numpy_in_private: int
 
+    @property
+    def numpy(self) -> int:
+        """All of numpy's data that is in memory."""
+        return self.numpy_in_malloc + self.numpy_in_private
+
 
 _NO_PYMALLOC = PymallocFacts(0, 0, 0, 0, 0, 0)
 _NO_MALLOC = MallocFacts(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
-def _components(facts: MemoryFacts, objects: ObjectBytes | None, notes: Notes) -> Iterator[Component]:
+def _components(
+    facts: MemoryFacts, objects: ObjectBytes | None, charged: _Charged, notes: Notes
+) -> Iterator[Component]:
     pymalloc, malloc = facts.pymalloc or _NO_PYMALLOC, facts.malloc or _NO_MALLOC
     small, unnamed = _small_blocks(pymalloc, objects)
-    charged = _charge(facts, objects)
     python = small + charged.in_malloc + charged.in_private
     used = malloc.used_resident + malloc.mapped_resident - charged.in_malloc
-    numpy = charged.numpy_in_malloc + charged.numpy_in_private
+    other = used - charged.numpy_in_malloc
     found = {
         Part.PYTHON_OBJECTS: (python, notes.objects(charged.in_malloc + charged.in_private)),
         Part.PYMALLOC_PARTLY_FREE: (pymalloc.partly_free_bytes, notes.partly_free()),
         Part.PYMALLOC_EMPTY: (pymalloc.empty_bytes, notes.empty()),
-        Part.MALLOC_USED: (used + charged.numpy_in_private, notes.malloc_used(numpy, used - charged.numpy_in_malloc)),
+        Part.MALLOC_USED: (used + charged.numpy_in_private, notes.malloc_used(charged.numpy, other)),
         Part.MALLOC_FREE: (malloc.free_resident, notes.malloc_free()),
         Part.PRIVATE: (facts.private_bytes - charged.in_private - charged.numpy_in_private, notes.private()),
         Part.FILE: (facts.file_bytes, notes.files()),

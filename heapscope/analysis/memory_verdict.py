@@ -21,8 +21,17 @@ class VerdictKind(enum.StrEnum):
     MAPPED = "mapped"
 
 
-def judge(facts: MemoryFacts, sizes: Mapping[str, int], *, is_known: bool) -> tuple[VerdictKind, str]:
-    """Return kind and sentence for the sizes of the parts. ``is_known``: the heap was walked."""
+def judge(
+    facts: MemoryFacts, sizes: Mapping[str, int], *, is_known: bool, numpy_bytes: int = 0
+) -> tuple[VerdictKind, str]:
+    """Return kind and sentence for the sizes of the parts.
+
+    Args:
+        facts: what was read.
+        sizes: bytes by the name of the part.
+        is_known: whether the heap was walked.
+        numpy_bytes: what of malloc's is numpy's data.
+    """
     groups = {
         VerdictKind.OBJECTS: sizes["python_objects"],
         VerdictKind.ALLOCATOR: sizes["malloc_free"] + sizes["pymalloc_partly_free"] + sizes["pymalloc_empty"],
@@ -31,33 +40,34 @@ def judge(facts: MemoryFacts, sizes: Mapping[str, int], *, is_known: bool) -> tu
     }
     rss = max(1, facts.rss_bytes)
     kind = max(groups, key=lambda each: groups[each])
-    if kind != VerdictKind.ALLOCATOR and groups[VerdictKind.ALLOCATOR] >= ALLOCATOR_SHARE * rss:
-        is_close = groups[VerdictKind.ALLOCATOR] >= groups[kind] / 2
-        kind = VerdictKind.ALLOCATOR if is_close else kind
+    free = groups[VerdictKind.ALLOCATOR]
+    if free >= ALLOCATOR_SHARE * rss and 2 * free >= groups[kind]:
+        kind = VerdictKind.ALLOCATOR
     size = groups[kind]
     amount = f"{format_bytes(size)} of {format_bytes(facts.rss_bytes)} ({size / rss:.0%})"
     if not is_known:
-        return kind, f"{_BEFORE[kind]} {amount}; objects and malloc are told apart when the heap has been walked"
-    return kind, _sentence(kind, amount, facts, sizes)
+        return kind, f"so far: {_BEFORE[kind].format(amount)}; more when the heap has been walked"
+    return kind, _sentence(kind, amount, facts, sizes, numpy_bytes)
 
 
 _BEFORE = {
-    VerdictKind.OBJECTS: "so far: small Python objects hold",
-    VerdictKind.ALLOCATOR: "so far: free memory that pymalloc keeps is",
-    VerdictKind.NATIVE: "so far: malloc and private mappings hold",
-    VerdictKind.MAPPED: "so far: files, shared memory and stacks hold",
+    VerdictKind.OBJECTS: "{} is in use by small Python objects",
+    VerdictKind.ALLOCATOR: "{} is free memory that allocators keep",
+    VerdictKind.NATIVE: "{} is malloc's and in private mappings",
+    VerdictKind.MAPPED: "{} is files, shared memory and stacks",
 }
 
 
-def _sentence(kind: VerdictKind, amount: str, facts: MemoryFacts, sizes: Mapping[str, int]) -> str:
+def _sentence(kind: VerdictKind, amount: str, facts: MemoryFacts, sizes: Mapping[str, int], numpy_bytes: int) -> str:
     if kind == VerdictKind.OBJECTS:
-        return f"objects, not the allocator: Python objects hold {amount}"
+        return f"objects, not the allocator: {amount} is Python objects"
     if kind == VerdictKind.ALLOCATOR:
-        trim = facts.malloc.trim_bytes if facts.malloc else 0
         in_malloc = sizes["malloc_free"] >= sizes["pymalloc_partly_free"] + sizes["pymalloc_empty"]
-        who = "malloc keeps" if in_malloc else "pymalloc keeps in pools that few objects pin"
-        more = f"; malloc_trim would return up to {format_bytes(trim)}" if in_malloc and trim else ""
-        return f"the allocator, not objects: free memory that {who} is most of {amount}{more}"
+        if not in_malloc:
+            return f"the allocator, not objects: {amount} is free memory, most of it in pymalloc's arenas"
+        trim = format_bytes(facts.malloc.trim_bytes) if facts.malloc else "0B"
+        return f"the allocator, not objects: {amount} is free, kept by malloc; malloc_trim would return up to {trim}"
     if kind == VerdictKind.NATIVE:
-        return f"neither objects nor free memory: what is not Python's has {amount} in use"
-    return f"neither objects nor the allocator: files, shared memory and stacks hold {amount}"
+        numpy = f", {format_bytes(numpy_bytes)} of it numpy data" if numpy_bytes >= sizes["malloc_used"] / 10 else ""
+        return f"neither objects nor free memory: {amount} is in use outside of Python objects{numpy}"
+    return f"neither objects nor the allocator: {amount} is files, shared memory and stacks"

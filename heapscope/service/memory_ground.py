@@ -21,6 +21,11 @@ from heapscope.target.smaps import Resident
 from heapscope.target.smaps_pages import ResidentPages
 from heapscope.target.smaps_stacks import find_stacks
 
+WALKED_AT_ONCE = 256 << 20
+"""Heaps of a running process up to this size are followed for first figures: some 50 ms."""
+
+_MAX_LOST = 0.02
+
 
 @dataclass(slots=True)
 class Ground:
@@ -83,12 +88,14 @@ class Ground:
             self.pid, self.gaps(joined=True), self.pages
         )  # also behind static data, joined by the kernel
         self.taken["malloc"] = blocks
-        if is_frozen:
-            figures = measure_heaps(self.pid, heaps, self.pages)
+        size, resident = sum(map(len, self.taken["heap"])), self.resident("heap")
+        figures = measure_heaps(self.pid, heaps, self.pages) if is_frozen or resident <= WALKED_AT_ONCE else None
+        # While a process runs, a chunk may be cut or joined as it is looked at, and the way is lost.
+        if figures is None or (not is_frozen and figures.lost_resident > resident * _MAX_LOST):
+            figures, is_told_apart = MallocFigures(len(heaps.arenas), size, size, resident, 0, 0, 0, 0, 0, 0), False
         else:
-            size, resident = sum(map(len, self.taken["heap"])), self.resident("heap")
-            figures = MallocFigures(len(heaps.arenas), size, size, resident, 0, 0, 0, 0, 0, 0)
-        return _malloc_facts(figures, blocks, self._resident_of(blocks), is_told_apart=is_frozen)
+            is_told_apart = True
+        return _malloc_facts(figures, blocks, self._resident_of(blocks), is_told_apart=is_told_apart)
 
     def _resident_of(self, ranges: Sequence[range]) -> int:
         bounds = np.array([(each.start, each.stop) for each in ranges], dtype=np.uint64).reshape(-1, 2)
