@@ -13,6 +13,7 @@ anything large is loaded; a heap that breaks it breaks nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -33,7 +34,10 @@ def limit_ourselves(memory: int, nice: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if memory > 0:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    os.nice(max(0, nice - os.getpriority(os.PRIO_PROCESS, 0)))
+    missing = nice - os.getpriority(os.PRIO_PROCESS, 0)
+    if missing > 0:
+        with contextlib.suppress(OSError):  # the unit forbids it, and has set its own
+            os.nice(missing)
 
 
 def say(event: str, **fields: object) -> None:

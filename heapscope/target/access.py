@@ -29,6 +29,10 @@ class Access(enum.Enum):
     UNKNOWN = "unknown"  # nothing mapped that could be read
 
 
+# To read /proc/PID/syscall, which is the owner's; to end the clone, which is the owner's too.
+_FOR_OTHER_USERS = {"CAP_DAC_READ_SEARCH": 2, "CAP_KILL": 5}
+
+
 @dataclass(frozen=True, slots=True)
 class HostFacts:
     """What of the host and of our own process decides about tracing."""
@@ -41,6 +45,7 @@ class HostFacts:
     security_module: str  # label of our own process, "" if unconfined
     kernel: tuple[int, int]
     machine: str
+    lacks: tuple[str, ...] = ()  # capabilities that looking into another user's process takes besides CAP_SYS_PTRACE
 
 
 class _Vector(ctypes.Structure):
@@ -61,6 +66,7 @@ def read_host() -> HostFacts:
         security_module="" if label.startswith("unconfined") else label,
         kernel=parse_kernel(platform.release()),
         machine=platform.machine(),
+        lacks=tuple(name for name, number in _FOR_OTHER_USERS.items() if not has_capability(number)),
     )
 
 

@@ -154,6 +154,8 @@ def _unsupported(code: str, message: str, hint: str) -> Obstacle:
 
 
 def _judge_access(evidence: Evidence) -> list[Obstacle]:
+    if evidence.access is Access.ALLOWED and evidence.owner_uid not in (None, evidence.host.effective_uid):
+        return _judge_capabilities(evidence)
     if evidence.access is Access.ALLOWED or (evidence.access is Access.UNKNOWN and evidence.runtime is not None):
         return []
     if evidence.runtime is None and evidence.access is Access.UNKNOWN and not evidence.python_like:
@@ -161,6 +163,13 @@ def _judge_access(evidence: Evidence) -> list[Obstacle]:
     code, reason, hint = _why_refused(evidence)
     message = f"no permission to trace process {evidence.process.pid}: {reason}"
     return [Obstacle(code, message, hint, ExitCode.PERMISSION)]
+
+
+def _judge_capabilities(evidence: Evidence) -> list[Obstacle]:
+    if not evidence.host.lacks:
+        return []
+    message = f"process {evidence.process.pid} is another user's: that takes {' and '.join(evidence.host.lacks)} too"
+    return [Obstacle("capability", message, f"sudo heapscope attach {evidence.process.pid}", ExitCode.PERMISSION)]
 
 
 _YAMA_REASONS = {
