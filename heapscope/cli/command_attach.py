@@ -42,7 +42,7 @@ def command(
     headless: bool = False,
     capture: CaptureChoice = _DEFAULT_CAPTURE,
 ) -> int:
-    """Open the terminal UI on PID; without PID, choose one first.
+    """Open the terminal UI on PID, or on @NAME, which the daemon captures; without PID, choose one first.
 
     When stdin or stdout is no terminal, write one screen of text: figures, largest types, best candidates for slots.
     """
@@ -52,6 +52,8 @@ def command(
     text_only = headless or not has_terminal()
     if text_only and pid is None and not demo:
         raise UsageError("there is no terminal to choose a process in", hint="heapscope ps, then heapscope attach PID")
+    if pid is not None and pid.startswith(("@", "snap:")):
+        return _show_daemon(pid, capture_options_of(capture), baseline, talk, text_only=text_only)
     number = None
     if pid is not None:
         from heapscope.service.sources import parse_pid  # noqa: PLC0415 - only when a capture follows
@@ -66,6 +68,27 @@ def command(
     talk.say("starting the demo service")
     with demo_running(demo_python) as demo_pid:
         return _show(demo_pid, options, base, talk, text_only=text_only)
+
+
+def _show_daemon(source: str, options: CaptureOptions, baseline: str | None, talk: Talk, *, text_only: bool) -> int:
+    """Attach through the daemon, which may do what this user may not."""
+    from heapscope.service.daemon_source import find_watched  # noqa: PLC0415 - HTTP, 20 ms
+
+    is_record = source.startswith("snap:")
+    watched = None if is_record or text_only else find_watched(source)
+    base = open_with_progress(baseline, options, talk) if baseline is not None else None
+    if watched is None:
+        snapshot = open_with_progress(source, options, talk)
+        if text_only:
+            write_text(summary_text(snapshot, talk, baseline=base), OutputOptions())
+            return ExitCode.OK
+        from heapscope.tui.app import run_open  # noqa: PLC0415 - Textual, 300 ms
+
+        return run_open(snapshot, source, base, ascii_only=talk.ascii_only)
+    from heapscope.tui.app import run_attach  # noqa: PLC0415 - Textual, 300 ms
+    from heapscope.tui.daemon_engine import DaemonEngine  # noqa: PLC0415 - as above
+
+    return run_attach(watched.pid, options, base, ascii_only=talk.ascii_only, engine=DaemonEngine(watched))
 
 
 def _show(pid: int | None, options: CaptureOptions, base: Snapshot | None, talk: Talk, *, text_only: bool) -> int:

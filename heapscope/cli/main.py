@@ -32,6 +32,7 @@ COMMANDS = {
     "export": "Write a heap for other programs: pprof, Parquet, Chrome's developer tools, and more.",
     "sql": "Ask a question in SQL over the objects of a heap.",
     "rss": "Say where the resident memory is: objects, allocators, buffers, files, stacks.",
+    "ctl": "Ask the daemon: what it watches, what it keeps, what happened; have it capture.",
     "slots": "List classes that __slots__ would make smaller.",
     "daemon": "Watch services, keep their heap history, act before the memory is full.",
     "waste": "List other remedies than __slots__: what they save, where, and the change to make.",

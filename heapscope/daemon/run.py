@@ -23,7 +23,7 @@ from heapscope.errors import HeapscopeError
 from heapscope.service.watch import offer_ourselves
 
 # "module:function" of each Extension, entered in this order.
-EXTENSIONS: tuple[str, ...] = ()
+EXTENSIONS: tuple[str, ...] = ("heapscope.daemon.control.extensions:control",)
 _WATCHDOG_PART = 3  # pings in each watchdog interval
 
 

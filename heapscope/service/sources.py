@@ -1,6 +1,7 @@
-"""From the word a user gives for a heap to a snapshot: a pid is captured, a file is loaded.
+"""From the word a user gives for a heap to a snapshot: a pid is captured, a file is loaded, the daemon is asked.
 
-Never guesses: digits are a pid, everything else is a path (``./1234`` for a file called 1234).
+Never guesses: digits are a pid, ``@NAME`` and ``snap:ID`` are the daemon's, everything else is a path (``./1234`` for a file
+called 1234).
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ MAX_DIGITS = 18
 
 
 def find_pid(source: str) -> int | None:
-    """Return the pid that a source names, None for a file.
+    """Return the pid that a source names, None for a file and for what the daemon has.
 
     Raises:
         UsageError: the number cannot be a pid, or the word is a kind of source that this version does not know.
     """
     if re.fullmatch(r"[+-]?\d+", source):
         return parse_pid(source)
-    if re.match(r"(@|name:|unit:|cid:|pod:|snap:)", source) and not os.path.exists(source):
+    if re.match(r"(name:|unit:|cid:|pod:)", source) and not os.path.exists(source):
         raise UsageError(f"{clean_text(source, 60)} is neither a pid nor a file", hint="heapscope ps")
     return None
 
@@ -56,17 +57,22 @@ def open_source(
     progress: Report | None = None,
     cancel: threading.Event | None = None,
 ) -> Snapshot:
-    """Return the snapshot of a source. Loading a file reports the phase "load".
+    """Return the snapshot of a source. Loading a file, and asking the daemon, report the phase "load".
 
     Raises:
         UsageError: the word makes no sense.
         SnapshotFileError: the file is missing, unreadable or damaged.
+        DaemonUnavailable: the daemon does not answer, or refuses.
         HeapscopeError: as ``capture`` raises.
         Cancelled: ``cancel`` was set.
     """
     pid = find_pid(source)
     if pid is not None:
         return capture(pid, options, progress, cancel)
+    from heapscope.service.daemon_source import is_daemon_source, open_from_daemon  # noqa: PLC0415 - HTTP, 20 ms
+
+    if is_daemon_source(source) and not os.path.exists(source):
+        return open_from_daemon(source, progress, cancel, _oversight(progress, cancel))
     if not os.path.exists(source):
         raise SnapshotFileError(f"there is no file {clean_text(source)}", hint="heapscope snapshot PID -o FILE")
     from heapscope.snapshot.file import load_snapshot  # noqa: PLC0415 - numpy, 100 ms

@@ -24,6 +24,7 @@ from heapscope.tui.theme import THEME, THEME_NAME
 if TYPE_CHECKING:
     from heapscope.service.capture import CaptureOptions
     from heapscope.snapshot.model import Snapshot
+    from heapscope.tui.engine import Engine
 
 SAMPLE_S = 2.0  # the header's RSS; a sparkline of 8 cells then shows 16 seconds
 
@@ -227,10 +228,16 @@ class HeapscopeApp(ObjectsApp, FilesApp, AdviceApp):
 
 
 def run_attach(
-    pid: int | None, options: CaptureOptions, baseline: Snapshot | None = None, *, ascii_only: bool = False
+    pid: int | None,
+    options: CaptureOptions,
+    baseline: Snapshot | None = None,
+    *,
+    ascii_only: bool = False,
+    engine: Engine | None = None,
 ) -> int:
     """Open the terminal UI on a running process, or on the process picker; return the exit code."""
-    return _run(HeapscopeApp(Keeper(pid=pid, options=options, baseline=baseline), ascii_only=ascii_only))
+    keeper = Keeper(pid=pid, options=options, baseline=baseline)
+    return _run(HeapscopeApp(keeper, engine=engine, ascii_only=ascii_only))
 
 
 def run_open(snapshot: Snapshot, path: str, baseline: Snapshot | None = None, *, ascii_only: bool = False) -> int:
