@@ -3,7 +3,7 @@
 Never keeps the snapshot, or a key that is data; an address only to look an example up, never to compare. No I/O.
 
 A *holder* is all objects with the same named way from a root: ``module app > .SESSIONS > [int key]`` is one, however many
-sessions there are. Every object counts for one holder, by the nearest way from a module (else from a frame, ...), so what
+sessions there are. Every object counts for one holder, by the nearest way from a module of the application (else from a frame, ...), so what
 holders *hold*, with all below them, adds up to all that lives. What they *retain* is what would be freed with them.
 """
 
@@ -16,13 +16,17 @@ import numpy as np
 
 from heapscope.analysis.dominators import DominatorTree, build_dominator_tree
 from heapscope.analysis.holder_names import NO_STEP, StepNames, name_steps
+from heapscope.analysis.roots import Roots, ThreadRoots
 from heapscope.analysis.type_names import sum_by
 from heapscope.graph.dominators import accumulate, find_topmost
 from heapscope.graph.holders import Holders, find_holders
 from heapscope.graph.library import NONE, UNWATCHED, Oversight
 from heapscope.graph.reach import find_ways
 from heapscope.snapshot.model import I64Array, Snapshot, SnapshotMeta, U32Array, U64Array
+from heapscope.wire.protocol import RootKind
 
+MAIN_LEVELS, OTHER_LEVELS = 6, 3  # of frames that are told apart; with all others there must be less than 16 tiers
+_MAIN_FRAMES = ("<module> ", "_run_module_as_main ")  # how the outermost frame of a main thread is called
 MAX_KEPT = 1 << 15  # holders of one snapshot, those that hold most: 2 MB
 _CONTAINERS = frozenset(
     {f"builtins.{name}" for name in ("dict", "list", "set", "tuple", "frozenset")} | {"collections.deque"}
@@ -108,14 +112,52 @@ def find_holder_tree(
         tree = build_dominator_tree(snapshot, oversight=oversight.part(0, 0.6))
     oversight = oversight.part(0.6, 1)
     roots, types = tree.roots, tree.type_names
-    # Modules come before frames here: a variable of a loop that runs for ever is no good name for what a module holds.
-    tiers = (roots.named, roots.thread_frames, roots.static_types, roots.immortal, roots.native)
-    ways = find_ways(roots.references, tiers, oversight=oversight.part(0, 0.3))
+    tiers = _tiers(roots)
+    ways = find_ways(roots.references, tiers, apart=len(tiers) - 3, oversight=oversight.part(0, 0.3))
     names = name_steps(snapshot, roots, ways, types, oversight.part(0.3, 0.7))
     kinds = types.of_all()
     holders = find_holders(ways, names.of, kinds, names.first_name, oversight=oversight.part(0.7, 0.8))
     retained = _retained(tree, holders, oversight.part(0.8, 1))
     return _summary(tree, names, holders, retained, keep)
+
+
+def _tiers(roots: Roots) -> tuple[U32Array, ...]:
+    """Order the roots so that names stay the same from snapshot to snapshot, and are those that a person would give.
+
+    Modules come before frames: a variable of a loop that runs for ever is no good name for what a module holds. Outer frames come
+    before inner ones, and the main thread before others: which there are differs from moment to moment, and in variables they hold
+    whatever they work on. What the module ``threading`` holds of an application, it holds for a thread.
+    """
+    threads = sorted(roots.threads, key=lambda thread: not _is_main(roots, thread))
+    frames = [[one for one in thread.frames[::-1].tolist() if not _is_late(roots, one)] for thread in threads]
+    is_first = bool(threads) and _is_main(roots, threads[0])
+    main, others = (frames[:1], frames[1:]) if is_first else ([], frames)
+    late = [one for one in [*roots.named.tolist(), *roots.thread_frames.tolist()] if _is_late(roots, one)]
+    named = [one for one in roots.named.tolist() if not _is_late(roots, one)]
+    tiers = [named, *_by_depth(main, MAIN_LEVELS), *_by_depth(others, OTHER_LEVELS), late]
+    indexes = (np.array(tier, dtype=np.uint32) for tier in tiers)
+    return (*indexes, roots.static_types, roots.immortal, roots.native)
+
+
+def _by_depth(threads: list[list[int]], levels: int) -> list[list[int]]:
+    """Take the frames of several threads level by level; the last level has all that is left."""
+    found: list[list[int]] = [[] for _ in range(levels)]
+    for frames in threads:
+        for depth, frame in enumerate(frames):
+            found[min(depth, levels - 1)].append(frame)
+    return found
+
+
+def _is_main(roots: Roots, thread: ThreadRoots) -> bool:
+    root = roots.by_object.get(int(thread.frames[-1])) if thread.frames.size else None
+    return root is not None and root.label.startswith(_MAIN_FRAMES)
+
+
+def _is_late(roots: Roots, object_index: int) -> bool:
+    root = roots.by_object[object_index]
+    if root.kind == RootKind.FRAME:
+        return "/threading.py:" in root.label
+    return root.kind == RootKind.MODULE and root.label == "threading"
 
 
 def _retained(tree: DominatorTree, holders: Holders, oversight: Oversight) -> U64Array:

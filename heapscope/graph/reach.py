@@ -92,11 +92,13 @@ def find_ways(
     *,
     avoid: U8Array | None = None,
     avoid_references: ReferencePairs = (),
+    apart: int = 0,
     oversight: Oversight = UNWATCHED,
 ) -> Ways:
     """Find a shortest way from the first tier to all that it reaches, then from the next one to what is left, ...
 
-    Objects with ``avoid`` set are not entered, ``avoid_references`` not followed. Among equally short ways the one from the earlier seed wins. O(n + m) time,
+    Objects with ``avoid`` set are not entered, ``avoid_references`` not followed; the seeds of the first ``apart`` tiers are only
+    entered as such, by no way from an earlier tier. Among equally short ways the one from the earlier seed wins. O(n + m) time,
     13 bytes per object. Raises Cancelled.
     """
     object_count = references.object_count
@@ -104,6 +106,8 @@ def find_ways(
     if avoid is not None:
         _check_length(avoid, object_count)
         marks[avoid != 0] = 2
+    for tier in tiers[:apart]:
+        marks[tier] = 2
     parent = np.full(object_count, NONE, dtype=np.uint32)
     order = np.empty(object_count, dtype=np.uint32)
     pairs = np.array(sorted(set(avoid_references)), dtype=np.uint32).reshape(-1, 2)
@@ -112,6 +116,9 @@ def find_ways(
     found = 0
     for number, tier in enumerate(tiers):
         seeds, rest, count = contiguous(tier, np.uint32), order[found:], ctypes.c_uint32()
+        if number < apart:
+            waiting = seeds[marks[seeds] == 2]  # one of an earlier tier too was entered there
+            marks[waiting if avoid is None else waiting[avoid[waiting] == 0]] = 0
         inputs = (seeds, seeds.size, holders, held, holders.size, number * TIER_DISTANCE)
         outputs = (marks, parent, distance, rest, ctypes.byref(count))
         run("search", references.native(), *inputs, *outputs, steps=references.step_count, oversight=oversight)

@@ -189,6 +189,30 @@ def test_frames_are_named_without_their_line_and_modules_come_first() -> None:
     assert names(measure_holder_growth(trees)) == ["app.TABLE", "frame serve /srv/app.py > buffer"]
 
 
+def test_inner_frames_and_threads_take_no_name_away() -> None:
+    """A request is served at one moment and not at the next; threading._active leads to all that a thread holds."""
+    trees = []
+    for minute in range(2):
+        service = Service()
+        table = service.table([service.blob(1000) for _ in range(5 + 9 * minute)])
+        shop = service.instance("__main__.Shop", sessions=table)
+        thread = service.instance("threading.Thread", _args=service.list(shop))
+        service.module("threading", _active=service.table([thread]))
+        inner = outer = service.heap.object("builtins.frame").refers_to(shop)
+        if not minute:
+            inner, busy, start = (service.heap.object("builtins.frame").refers_to(table) for _ in range(3))
+            service.heap.root(busy, RootKind.THREAD, "thread 78")
+            service.heap.root(busy, RootKind.FRAME, "handle /srv/app.py:7", sessions=table)
+            service.heap.root(start, RootKind.FRAME, "_bootstrap /usr/lib/python3/threading.py:7", table=table)
+        service.heap.root(inner, RootKind.THREAD, "thread 77")
+        if not minute:
+            service.heap.root(inner, RootKind.FRAME, "look /srv/app.py:7", sessions=table)
+        service.heap.root(outer, RootKind.FRAME, "main /srv/app.py:90", shop=shop)
+        service.heap.root(service.heap.object("builtins.frame"), RootKind.FRAME, "<module> /srv/app.py:99")
+        trees.append(service.holders(minute))
+    assert names(measure_holder_growth(trees)) == ["frame main /srv/app.py > shop.sessions"]
+
+
 def test_what_c_code_holds_goes_by_its_type_and_garbage_is_told() -> None:
     """Nothing names them."""
     trees = []

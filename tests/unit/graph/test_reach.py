@@ -92,6 +92,23 @@ def test_a_later_tier_takes_only_what_earlier_ones_do_not_reach(lists: Lists, da
         assert int(ways.distance[node]) == distance
 
 
+@settings(max_examples=examples(300), deadline=None)
+@given(graphs(), st.data())
+def test_seeds_of_tiers_apart_are_entered_as_such_only(lists: Lists, data: st.DataObject) -> None:
+    """Ways of an earlier tier do not lead through them; one that is in two tiers belongs to the first."""
+    first, second, third = some(data, lists, 2), some(data, lists, 2), some(data, lists, 2)
+    avoid = some(data, lists, 2)
+    tiers = (indexes(first), indexes(second), indexes(third))
+    ways = find_ways(oracle.references_of(lists), tiers, avoid=mask(lists, avoid), apart=2)
+    near = oracle.distances(lists, first, [*avoid, *(node for node in second if node not in first)])
+    far = oracle.distances(lists, second, [*avoid, *near])
+    last = oracle.distances(lists, third, [*avoid, *near, *far])
+    expected = last | far | near
+    for node in range(len(lists)):
+        assert len(ways.to(node)) - 1 == expected.get(node, -1)
+    assert sorted(ways.order.tolist()) == sorted(expected)
+
+
 @settings(max_examples=examples(1500), deadline=None)
 @given(graphs(), st.data())
 def test_what_is_lost_without_each_set(lists: Lists, data: st.DataObject) -> None:
