@@ -46,15 +46,15 @@ def judge(
     size = groups[kind]
     amount = f"{format_bytes(size)} of {format_bytes(facts.rss_bytes)} ({size / rss:.0%})"
     if not is_known:
-        return kind, f"so far: {_BEFORE[kind].format(amount)}; more when the heap has been walked"
+        return kind, f"so far: {_BEFORE[kind].format(amount)}; a walk tells more"
     return kind, _sentence(kind, amount, facts, sizes, numpy_bytes)
 
 
 _BEFORE = {
-    VerdictKind.OBJECTS: "{} is in use by small Python objects",
-    VerdictKind.ALLOCATOR: "{} is free memory that allocators keep",
-    VerdictKind.NATIVE: "{} is malloc's and in private mappings",
-    VerdictKind.MAPPED: "{} is files, shared memory and stacks",
+    VerdictKind.OBJECTS: "{} is small Python objects",
+    VerdictKind.ALLOCATOR: "{} is free, kept by allocators",
+    VerdictKind.NATIVE: "{} is malloc's or private",
+    VerdictKind.MAPPED: "{} is files, shared memory, stacks",
 }
 
 

@@ -79,7 +79,6 @@ class _Run:
     world: Surroundings
     deadline: float  # on time.monotonic
     warnings: tuple[str, ...] = ()
-    allocated_bytes: int | None = None
 
     def remaining_s(self) -> float:
         return max(0.0, self.deadline - time.monotonic())
@@ -173,7 +172,7 @@ def _capture_once(run: _Run, target: TargetInfo, via: str, collector: Collector)
     run.check_cancel()
     run.report(CaptureProgress("build", builder.progress_objects, pause_ns=clone.pause_ns))
     rss_after = run.world.rss_of(target)
-    meta = _meta_of(run, target, clone, collector, builder)
+    meta = _meta_of(run, target, clone, collector, builder, memory)
     snapshot = builder.build(
         replace(
             meta,
@@ -247,7 +246,6 @@ def _receive(run: _Run, target: TargetInfo, clone: CloneHandle, collector: Colle
             run.report(CaptureProgress("walk", objects, message, clone.pause_ns))
     builder.add_roots(orders.roots)
     run.warnings += orders.warnings
-    run.allocated_bytes = orders.allocated_bytes
 
 
 def _prefer_target_gone(run: _Run, target: TargetInfo, error: HeapscopeError) -> None:
@@ -261,7 +259,12 @@ def _prefer_target_gone(run: _Run, target: TargetInfo, error: HeapscopeError) ->
 
 
 def _meta_of(
-    run: _Run, target: TargetInfo, clone: CloneHandle, collector: Collector, builder: SnapshotBuilder
+    run: _Run,
+    target: TargetInfo,
+    clone: CloneHandle,
+    collector: Collector,
+    builder: SnapshotBuilder,
+    memory: MemoryFacts | None,
 ) -> SnapshotMeta:
     from heapscope.snapshot.model import SnapshotMeta  # noqa: PLC0415 - numpy, see the top
 
@@ -278,7 +281,7 @@ def _meta_of(
         injector=clone.injector,
         pause_ns=clone.pause_ns,
         warnings=run.warnings,
-        coverage=coverage_of(end, run.allocated_bytes),
+        coverage=coverage_of(end, memory.pymalloc.allocated_bytes if memory and memory.pymalloc else None),
         heapscope_version=__version__,
     )
 

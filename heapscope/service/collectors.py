@@ -31,15 +31,11 @@ CHOICES = tuple(_RUNGS)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Orders:
-    """What a clone is told, in order, and what the host has read from it already.
-
-    ``allocated_bytes`` is what the small-object allocator has in use, None if not known.
-    """
+    """What a clone is told, in order, and what the host has read from it already."""
 
     messages: tuple[bytes, ...]
     roots: tuple[RootRecord, ...] = ()
     warnings: tuple[str, ...] = ()
-    allocated_bytes: int | None = None
 
 
 def rungs_of(choice: str, *, is_free_threaded: bool = False) -> tuple[Collector, ...]:

@@ -161,6 +161,7 @@ def _pymalloc_facts(found: PymallocPages) -> PymallocFacts:
         arenas=found.arenas,
         sparse_pools=found.sparse_pools,
         sparse_bytes=found.sparse_bytes,
+        allocated_bytes=found.allocated,
         classes=tuple(SizeClass(each.block_bytes, each.pools, each.blocks, each.free_bytes) for each in found.classes),
     )
 

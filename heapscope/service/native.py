@@ -16,7 +16,6 @@ from heapscope.service.frames import read_frames
 from heapscope.target.elf import ElfError
 from heapscope.target.info import TargetInfo
 from heapscope.target.maps import Mapping, parse_maps
-from heapscope.target.pymalloc import read_pymalloc
 from heapscope.target.symbols import RUNTIME, TYPE_NAMES, PythonImage, find_symbols
 
 ALARM_MARGIN_S = 5
@@ -82,13 +81,12 @@ def native_orders(target: TargetInfo, clone: ClonePipes, deadline_s: float) -> O
         if feature not in KNOWN_VERSIONS:
             raise ValueError("this version of CPython is not known")
         frames = read_frames(clone.clone_pid, python, feature)
-        pymalloc = read_pymalloc(clone.clone_pid, runtime, feature, mappings)
         addresses = [found[name].value if name in found else 0 for name in image.symbols]
         options = _options(version, deadline_s, runtime, addresses, mappings, frames.seeds)
         server.start(load_image(clone.clone_pid, server, image))
     except (OSError, ElfError, ValueError) as error:
         raise NativeUnavailable(f"the compiled walker cannot be used: {error}") from error
-    return Orders((options,), tuple(frames.roots), frames.warnings, pymalloc.bytes_in_use if pymalloc else None)
+    return Orders((options,), tuple(frames.roots), frames.warnings)
 
 
 def _has_runtime(names: Container[str]) -> bool:

@@ -50,6 +50,8 @@ class PymallocFacts:
     arenas: int
     sparse_pools: int
     sparse_bytes: int
+    allocated_bytes: int = 0
+    """In use as well, whether in memory or swapped out."""
     attributed_bytes: int | None = None
     classes: tuple[SizeClass, ...] = ()
 

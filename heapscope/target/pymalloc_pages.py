@@ -28,9 +28,10 @@ class ClassFigures:
 
 @dataclass(frozen=True, slots=True)
 class PymallocPages:
-    """Bytes in memory. The first three add up to what of the arenas is in memory; pool headers count as free room."""
+    """Bytes in memory. ``in_use``, ``partly_free`` and ``empty`` add up to what of the arenas is in memory; pool headers count as free room."""
 
     in_use: int
+    allocated: int  # in use, whether in memory or swapped out
     partly_free: int
     empty: int
     arenas: int
@@ -55,6 +56,7 @@ def measure_pools(pools: Pools, pages: ResidentPages) -> PymallocPages:
     partly = int((resident - in_use)[is_used].sum())
     return PymallocPages(
         in_use=int(in_use.sum()),
+        allocated=int(used.sum()),
         partly_free=partly,
         empty=int(whole.sum()) - int(in_use.sum()) - partly,
         arenas=int(pools.arena_starts.size),

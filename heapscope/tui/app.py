@@ -54,6 +54,7 @@ class HeapscopeApp(ObjectsApp, FilesApp, AdviceApp):
         await self.push_screen(AttachScreen(title, job, can_go_back=can_go_back, ascii_only=self.ascii_only))
         self.runner.capture(job)
         self.runner.find_target(pid)
+        self.runner.look_at_memory(pid)
 
     async def _start_analysis(self, snapshot: Snapshot) -> None:
         job = self.runner.new_job()
@@ -135,6 +136,11 @@ class HeapscopeApp(ObjectsApp, FilesApp, AdviceApp):
         self.keeper.target = event.target
         if self.attach_screen is not None:
             self.attach_screen.show_target(self.keeper.target_words())
+
+    def on_memory_found(self, event: jobs.MemoryFound) -> None:
+        """Show where the memory is while the capture goes on."""
+        if self.attach_screen is not None:
+            self.attach_screen.show_memory(event.split)
 
     def on_attach_screen_cancel_wanted(self) -> None:
         """Stop the running job."""

@@ -17,6 +17,7 @@ from heapscope.tui.state import Analysis
 
 if TYPE_CHECKING:
     from heapscope.analysis.diff import HistogramDelta
+    from heapscope.analysis.memory import MemorySplit
     from heapscope.analysis.waste.model import WasteReport
     from heapscope.graph.library import Oversight
     from heapscope.service.capture import CaptureOptions, CaptureProgress
@@ -50,8 +51,11 @@ class Engine(Protocol):
     def find_target(self, pid: int) -> TargetInfo:
         """Look at one process; raises HeapscopeError."""
 
+    def look_at_memory(self, pid: int) -> MemorySplit:
+        """Split the memory of a running process as far as that is quick; raises HeapscopeError and OSError."""
+
     def analyse(self, snapshot: Snapshot) -> Analysis:
-        """Compute what is quick: counts, shallow sizes."""
+        """Compute what is quick: counts, shallow sizes, the memory split."""
 
     def advise(self, analysis: Analysis) -> Analysis:
         """Add the advice on slots, for which sources of the target are read."""
@@ -128,12 +132,21 @@ class LiveEngine:
 
         return describe_target(pid)
 
+    def look_at_memory(self, pid: int) -> MemorySplit:
+        """Split the memory of a running process."""
+        from heapscope.analysis.memory import split_memory  # noqa: PLC0415 - numpy, 100 ms
+        from heapscope.service.memory import quick_memory  # noqa: PLC0415 - as above
+
+        return split_memory(quick_memory(self.find_target(pid)), None)
+
     def analyse(self, snapshot: Snapshot) -> Analysis:
         """Compute what is quick."""
         from heapscope.analysis.histogram import build_histogram  # noqa: PLC0415 - numpy, 100 ms
+        from heapscope.analysis.memory import split_memory  # noqa: PLC0415 - as above
 
         histogram = build_histogram(snapshot, recursive=False)
-        return Analysis(snapshot, histogram, (), has_recursive=False, has_slots=False)
+        split = split_memory(snapshot.memory, snapshot) if snapshot.memory is not None else None
+        return Analysis(snapshot, histogram, (), has_recursive=False, has_slots=False, memory=split)
 
     def advise(self, analysis: Analysis) -> Analysis:
         """Add the advice on slots."""

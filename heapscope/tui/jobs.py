@@ -20,6 +20,7 @@ from heapscope.tui.state import Analysis, HeapView
 
 if TYPE_CHECKING:
     from heapscope.analysis.diff import HistogramDelta
+    from heapscope.analysis.memory import MemorySplit
     from heapscope.service.capture import CaptureOptions, CaptureProgress
     from heapscope.snapshot.model import Snapshot
     from heapscope.target.info import TargetInfo
@@ -80,6 +81,14 @@ class TargetFound(Message):
     def __init__(self, target: TargetInfo) -> None:
         super().__init__()
         self.target = target
+
+
+class MemoryFound(Message):
+    """Where the target's memory is, before its heap is walked."""
+
+    def __init__(self, split: MemorySplit) -> None:
+        super().__init__()
+        self.split = split
 
 
 class TargetSampled(Message):
@@ -176,7 +185,7 @@ def _analyse(
             raise Cancelled("the capture was cancelled")
         analysis = step(analysis)
         deltas = engine.compare(base_analysis, analysis) if base_analysis is not None else None
-        post(JobAnalysed(job, HeapView(analysis, number, path, base_analysis, deltas)))
+        post(JobAnalysed(job, HeapView(analysis, number, path, base_analysis, deltas, memory=analysis.memory)))
 
 
 def find_target(engine: Engine, pid: int, post: Post) -> None:
@@ -184,6 +193,14 @@ def find_target(engine: Engine, pid: int, post: Post) -> None:
     try:
         post(TargetFound(engine.find_target(pid)))
     except HeapscopeError:
+        return
+
+
+def look_at_memory(engine: Engine, pid: int, post: Post) -> None:
+    """Split the target's memory as far as that is quick; the capture itself says it when that fails."""
+    try:
+        post(MemoryFound(engine.look_at_memory(pid)))
+    except (HeapscopeError, OSError):
         return
 
 

@@ -131,6 +131,10 @@ class Runner:
         """Look at the target that is being attached to."""
         self._start(lambda: jobs.find_target(self._engine, pid, self._app.post_message), "look")
 
+    def look_at_memory(self, pid: int) -> None:
+        """Split the memory of the target that is being attached to."""
+        self._start(lambda: jobs.look_at_memory(self._engine, pid, self._app.post_message), "memory")
+
     def sample(self, process: tuple[int, float]) -> None:
         """Look at the target's size."""
         self._start(lambda: jobs.sample(self._engine, process, self._app.post_message), "sample", replaces=True)

@@ -14,6 +14,7 @@ from heapscope.units import format_bytes, format_count, format_delta, format_exa
 if TYPE_CHECKING:
     from heapscope.analysis.diff import HistogramDelta
     from heapscope.analysis.histogram import Histogram
+    from heapscope.analysis.memory import MemorySplit
     from heapscope.analysis.slots.model import SlotsRow
     from heapscope.analysis.waste.model import WasteReport
     from heapscope.snapshot.model import Snapshot, SnapshotMeta
@@ -25,6 +26,7 @@ class Analysis:
     """A snapshot and what is known about it.
 
     ``has_recursive`` is False until those sizes are computed, ``has_slots`` until the classes are judged.
+    ``memory`` is None where the snapshot does not say where the memory was.
     """
 
     snapshot: Snapshot
@@ -32,6 +34,7 @@ class Analysis:
     slots: tuple[SlotsRow, ...]
     has_recursive: bool
     has_slots: bool = True
+    memory: MemorySplit | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +67,7 @@ class HeapView:
     waste: WasteReport | None = None
     series: tuple[Analysis, ...] = ()
     taken: tuple[Taken, ...] = ()
-    memory: Any = None
+    memory: MemorySplit | None = None
     report: Any = None
 
 

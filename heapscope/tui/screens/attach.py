@@ -5,6 +5,8 @@ Never captures itself; it shows a job that the application runs.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
@@ -15,6 +17,11 @@ from heapscope.tui.chrome import KeyBar, SizedScreen
 from heapscope.tui.jobs import CaptureJob
 from heapscope.tui.lines import EMPTY, Lines, line
 from heapscope.tui.presenters.capture import error_card, steps_lines
+from heapscope.tui.presenters.rss import first_figures
+from heapscope.tui.state import Writing
+
+if TYPE_CHECKING:
+    from heapscope.analysis.memory import MemorySplit
 
 REDRAW_S = 0.25  # the clock of the running step; news from the job is drawn when it comes
 
@@ -28,7 +35,7 @@ class AttachScreen(SizedScreen):
     AttachScreen #attach-body { height: 1fr; padding: 1 1; }
     AttachScreen #attach-card { padding: 1 2; border: round $error; width: 100%; max-width: 100; display: none; }
     AttachScreen.-failed #attach-card { display: block; }
-    AttachScreen.-failed #attach-steps { display: none; }
+    AttachScreen.-failed #attach-steps, AttachScreen.-failed #attach-memory { display: none; }
     AttachScreen.-ascii #attach-card { border: ascii $error; }
     """
 
@@ -56,6 +63,7 @@ class AttachScreen(SizedScreen):
         self._can_go_back = can_go_back
         self._ascii_only = ascii_only
         self._is_cancelling = False
+        self._split: MemorySplit | None = None
         self.job = job
         self.error = error
 
@@ -64,6 +72,7 @@ class AttachScreen(SizedScreen):
         yield Lines(id="attach-title", ascii_only=self._ascii_only)
         with Vertical(id="attach-body"):
             yield Lines(id="attach-steps", ascii_only=self._ascii_only)
+            yield Lines(id="attach-memory", ascii_only=self._ascii_only)
             yield Lines(id="attach-card", ascii_only=self._ascii_only)
         yield KeyBar(Scope.ATTACH, ascii_only=self._ascii_only)
         yield self.size_notice()
@@ -80,6 +89,11 @@ class AttachScreen(SizedScreen):
         self._detail = words
         self.show_progress()
 
+    def show_memory(self, split: MemorySplit) -> None:
+        """Show where the memory is, as far as that is known before the walk."""
+        self._split = split
+        self.show_progress()
+
     def show_progress(self) -> None:
         """Draw the job as it is now."""
         if not self.is_composed:
@@ -89,6 +103,8 @@ class AttachScreen(SizedScreen):
         )
         if self.error is not None:
             return
+        if self._split is not None:
+            self.query_one("#attach-memory", Lines).show([EMPTY, *first_figures(self._split, Writing())])
         lines = steps_lines(self.job.board.read(), self.job.expected_objects)
         words = "  cancelling …" if self._is_cancelling else "  esc cancels"
         self.query_one("#attach-steps", Lines).show([*lines, EMPTY, line((words, "dim"))])

@@ -31,8 +31,8 @@ class RssTab(HeapTab):
         yield VTable(id="rss-table", ascii_only=self.ascii_only)
 
     def since(self) -> str:
-        """The parts have no changes here."""
-        return ""
+        """The changes are since the baseline; a snapshot alone has none."""
+        return super().since() if self.view is not None and self.view.baseline is not self.view.current else ""
 
     def row_key(self, row: Any) -> object:
         """A part has one name."""

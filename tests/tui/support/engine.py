@@ -10,10 +10,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from heapscope.analysis.diff import HistogramDelta
+from heapscope.analysis.memory import MemorySplit, split_memory
 from heapscope.analysis.slots.advice import advise_slots
-from heapscope.errors import Cancelled, ExitCode, HeapscopeError
+from heapscope.errors import Cancelled, ExitCode, HeapscopeError, PermissionRefused
 from heapscope.graph.library import Oversight
 from heapscope.service.capture import CaptureOptions, CaptureProgress
+from heapscope.snapshot.memory import MemoryFacts
 from heapscope.snapshot.model import Snapshot
 from heapscope.target.info import TargetInfo
 from heapscope.target.obstacles import Obstacle
@@ -76,6 +78,7 @@ class FakeEngine(LiveEngine):
         self.captures = 0
         self.is_alive = True
         self.targets: Sequence[TargetInfo] = TARGETS
+        self.memory: MemoryFacts | None = None
 
     def list_targets(self) -> Sequence[TargetInfo]:
         """Return the arranged processes."""
@@ -84,6 +87,12 @@ class FakeEngine(LiveEngine):
     def find_target(self, pid: int) -> TargetInfo:
         """Return an arranged process."""
         return next((target for target in self.targets if target.pid == pid), make_target(pid, "python x.py", 1 << 26))
+
+    def look_at_memory(self, pid: int) -> MemorySplit:
+        """Split arranged figures."""
+        if self.memory is None:
+            raise PermissionRefused("smaps may not be read")
+        return split_memory(self.memory, None)
 
     def capture(
         self,

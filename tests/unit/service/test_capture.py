@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -18,7 +19,11 @@ from heapscope.errors import (
 from heapscope.service.capture import CaptureOptions, CaptureProgress, capture, coverage_of
 from heapscope.service.channel import CloneSilent
 from heapscope.service.sources import find_pid, open_source, parse_pid
+from heapscope.wire.frames import encode_frame
+from heapscope.wire.protocol import PROTOCOL_VERSION, Kind
+from heapscope.wire.values import encode_value
 from tests.support.fakes import TARGET, FakeClone, FakeSurroundings, empty_stream
+from tests.support.memory import FACTS, PYMALLOC
 
 
 def test_a_capture_sends_the_payload_and_reports_its_phases_in_order() -> None:
@@ -164,6 +169,28 @@ def test_coverage_is_unknown_unless_both_figures_are_there() -> None:
     assert coverage_of({"coverage_attributed_bytes": 90}, 0) is None
     assert coverage_of({"coverage_attributed_bytes": "90"}, 100) is None
     assert coverage_of({}, None) is None
+
+
+def test_where_the_memory_is_comes_with_the_snapshot() -> None:
+    """With what the walk says of the allocator's blocks, and the coverage that follows."""
+    end = {"objects": 0, "references": 0, "types": 0, "roots": 0, "warnings": [], "coverage_attributed_bytes": 30}
+    hello = {"protocol": PROTOCOL_VERSION, "python_version": "3.12.1", "pid": 4711}
+    frames = ((Kind.HELLO, hello), (Kind.END, end))
+    words = b"".join(encode_frame(kind, encode_value(value), number) for number, (kind, value) in enumerate(frames))
+    pymalloc = replace(PYMALLOC, allocated_bytes=40, attributed_bytes=None)
+    world = FakeSurroundings([FakeClone(words)], memory=replace(FACTS, pymalloc=pymalloc))
+    snapshot = capture(TARGET.pid, surroundings=world)
+    assert snapshot.memory == replace(FACTS, pymalloc=replace(pymalloc, attributed_bytes=30))
+    assert snapshot.meta.coverage == 0.75
+
+
+def test_a_capture_does_not_fail_for_want_of_memory_figures() -> None:
+    """It says so instead."""
+    world = FakeSurroundings([FakeClone(empty_stream())], memory=None)
+    snapshot = capture(TARGET.pid, surroundings=world)
+    assert snapshot.memory is None
+    assert snapshot.meta.coverage is None
+    assert any("where the memory is could not be read: smaps" in text for text in snapshot.meta.warnings)
 
 
 def test_digits_are_a_pid_and_everything_else_is_a_path() -> None:
