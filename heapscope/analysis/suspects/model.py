@@ -8,36 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Sequence
-from typing import Protocol
 
+from heapscope.analysis.memory import MemorySplit
 from heapscope.snapshot.model import NO_OBJECT
-
-
-class Component(Protocol):
-    """One part of the resident memory: what it is, its bytes, and notes in plain words."""
-
-    @property
-    def part(self) -> str: ...  # noqa: D102
-    @property
-    def bytes(self) -> int: ...  # noqa: D102
-    @property
-    def notes(self) -> tuple[str, ...]: ...  # noqa: D102
-
-
-class MemorySplit(Protocol):
-    """Where the resident memory is, as far as a report needs it."""
-
-    @property
-    def rss_bytes(self) -> int: ...  # noqa: D102
-    @property
-    def limit_bytes(self) -> int | None: ...  # noqa: D102
-    @property
-    def components(self) -> Sequence[Component]: ...  # noqa: D102
-    @property
-    def verdict(self) -> str: ...  # noqa: D102
-    @property
-    def trim_bytes(self) -> int: ...  # noqa: D102
 
 
 class SuspectKind(enum.StrEnum):
@@ -127,7 +100,7 @@ class Suspect:
 
     ``holder`` names it as code would: ``app.sessions.REGISTRY.sessions``. ``kinds`` are all the ways in which it was found,
     ``kind`` first. ``share`` is 0...1 of the Python heap (of the resident memory for allocators and libraries). ``evidence``
-    are whole sentences, ``next`` commands that work. ``place`` is ``file:line`` of the code to look at, or "". ``object_index`` is of
+    are whole sentences, ``doubts`` what speaks against it, ``next`` commands that work. ``place`` is ``file:line`` of the code to look at, or "". ``object_index`` is of
     the newest snapshot, NO_OBJECT where it is no single object. ``entries`` are its items, None where it has none.
     ``growth_bytes`` is None with one snapshot; ``rising`` of ``steps`` tell how often it grew.
     """
@@ -149,6 +122,9 @@ class Suspect:
     per_minute_bytes: float | None = None
     rising: int = 0
     steps: int = 0
+    doubts: tuple[str, ...] = ()
+    weight: float = 0.0
+    """Orders suspects of the same confidence; of no meaning by itself."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
