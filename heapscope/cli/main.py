@@ -24,6 +24,7 @@ COMMANDS = {
     "attach": "Open the terminal UI on a running process (--demo: on a service to try it on).",
     "snapshot": "Capture a process into a snapshot file.",
     "open": "Open the terminal UI on a snapshot file.",
+    "report": "Say in one sentence what holds the memory, and who may be holding too much of it.",
     "types": "List types by count and size.",
     "dominators": "Show who holds the memory: the tree of objects that hold others alone.",
     "paths": "Show the ways from the roots to the objects of a type, or to one object.",

@@ -1,0 +1,117 @@
+"""The use case "who may be holding too much memory": a report on one heap, or on the last one of a series.
+
+Never captures: snapshots are given, by files or by ``service/series.py``. Of all but the newest only summaries are kept.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from heapscope.analysis.dominators import build_dominator_tree
+from heapscope.analysis.holder_growth import measure_holder_growth
+from heapscope.analysis.holder_tree import HolderTree, find_holder_tree
+from heapscope.analysis.memory import MemorySplit, split_memory
+from heapscope.analysis.suspects.find import find_suspects
+from heapscope.analysis.suspects.model import Report
+from heapscope.analysis.suspects.past import Past, remember
+from heapscope.analysis.suspects.scene import Scene
+from heapscope.graph.library import UNWATCHED, Oversight
+from heapscope.service.queries import HeapQueries
+from heapscope.service.series import Series
+from heapscope.snapshot.model import Snapshot
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Summary:
+    """What a report needs of an older snapshot: some megabytes, whatever its size."""
+
+    past: Past
+    holders: HolderTree
+
+
+def summarise(snapshot: Snapshot, oversight: Oversight = UNWATCHED) -> Summary:
+    """Sum up a snapshot, so that it can be let go. O((n + m) log n) at worst. Raises Cancelled."""
+    tree = build_dominator_tree(snapshot, oversight=oversight.part(0, 0.6))
+    return Summary(remember(tree), find_holder_tree(snapshot, tree, oversight.part(0.6, 1)))
+
+
+class ReportSeries(Series):
+    """Snapshots of one process, oldest first: of the newest one everything, of the others summaries.
+
+    Not safe to share between threads.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(with_holders=False, with_types=False)
+        self._summaries: list[Summary] = []
+        self._heap: HeapQueries | None = None
+
+    @property
+    def newest(self) -> HeapQueries:
+        """The newest heap."""
+        if self._heap is None:
+            raise ValueError("there is no snapshot yet")
+        return self._heap
+
+    def add(self, snapshot: Snapshot, oversight: Oversight = UNWATCHED) -> None:
+        """Take one more snapshot, newer than those before. O((n + m) log n) at worst. Raises Cancelled."""
+        self.add_heap(HeapQueries(snapshot, oversight.part(0, 0.7)), oversight.part(0.7, 1))
+
+    def add_heap(self, heap: HeapQueries, oversight: Oversight = UNWATCHED) -> None:
+        """Take one more heap, about which something was asked already. Raises Cancelled."""
+        tree = heap.tree
+        summary = Summary(remember(tree), find_holder_tree(heap.snapshot, tree, oversight))
+        self.add_summary(summary)
+        self._heap = heap
+
+    def add_summary(self, summary: Summary) -> None:
+        """Take what is left of an older snapshot."""
+        self._summaries.append(summary)
+        self.metas.append(summary.past.meta)
+        self._heap = None
+
+    def report(self, source: str = "", oversight: Oversight = UNWATCHED) -> Report:
+        """Report on the newest heap. ``source`` is the word by which commands find it again: by default its pid. Raises Cancelled."""
+        heap = self.newest
+        holders = [one.holders for one in self._summaries]
+        growth = measure_holder_growth(holders, oversight.part(0, 0.5)) if len(holders) > 1 else ()
+        scene = Scene(heap.tree, lambda: heap.paths, source or word_for(heap.snapshot), oversight.part(0.5, 1))
+        return find_suspects(scene, [one.past for one in self._summaries[:-1]], growth, memory_of(heap.snapshot))
+
+
+def report_on(
+    snapshots: Sequence[Snapshot | Summary],
+    *,
+    source: str = "",
+    heap: HeapQueries | None = None,
+    oversight: Oversight = UNWATCHED,
+) -> Report:
+    """Report on the last snapshot, which is the newest; those before it, oldest first, tell what grew.
+
+    ``heap``, if there is one already, answers about the newest. ``source`` as in ``ReportSeries.report``.
+    O((n + m) log n) at worst for each that is no summary. Raises Cancelled.
+    """
+    series, share = ReportSeries(), 0.8 / len(snapshots)
+    for number, one in enumerate(snapshots[:-1]):
+        part = oversight.part(number * share, (number + 1) * share)
+        series.add_summary(one if isinstance(one, Summary) else summarise(one, part))
+    newest = snapshots[-1]
+    if isinstance(newest, Summary):
+        raise TypeError("the newest heap has to be there itself")
+    rest = oversight.part(0.8 - share, 0.8)
+    if heap is None:
+        series.add(newest, rest)
+    else:
+        series.add_heap(heap, rest)
+    return series.report(source, oversight.part(0.8, 1))
+
+
+def memory_of(snapshot: Snapshot) -> MemorySplit | None:
+    """Give the memory split of a snapshot; None where the capture did not read it. O(n)."""
+    return None if snapshot.memory is None else split_memory(snapshot.memory, snapshot)
+
+
+def word_for(snapshot: Snapshot) -> str:
+    """Give the word by which commands find a heap again that came from a process."""
+    return str(snapshot.meta.pid) if snapshot.meta.pid else "SOURCE"
