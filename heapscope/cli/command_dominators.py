@@ -11,6 +11,8 @@ import click
 
 from heapscope.cli.analysing import asking, parse_address, show_bytes, show_count, show_optional, show_share
 from heapscope.cli.capturing import capture_options_of, open_with_progress
+from heapscope.cli.fail_if import Condition, Facts, fail_if_option, judge
+from heapscope.cli.fail_if_facts import DOMINATORS, facts_of_dominators
 from heapscope.cli.listing import write_chosen
 from heapscope.cli.options import (
     CaptureChoice,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:  # numpy costs 100 ms
 @click.option("--modules", is_flag=True, help="What each module retains, with its namespace, instead of the tree.")
 @click.option("--threads", is_flag=True, help="What the frames of each thread retain, instead of the tree.")
 @click.option("--tasks", is_flag=True, help="What each task of asyncio retains, instead of the tree.")
+@fail_if_option(DOMINATORS)
 @choice_options
 @output_options
 @capture_options
@@ -61,10 +64,11 @@ def command(
     modules: bool,
     threads: bool,
     tasks: bool,
+    checks: tuple[Condition, ...],
     choice: RowChoice,
     out: OutputChoice,
     capture: CaptureChoice,
-) -> None:
+) -> int:
     """Show who holds the memory of SOURCE, a pid or a snapshot file.
 
     Freeing an object frees all that stands below it. Every level is sorted by retained size, largest first.
@@ -79,6 +83,7 @@ def command(
     with asking(snapshot, talk) as heap:
         found = _find(heap, address, by=by, depth=depth, owners=owners, limit=_limit(choice, out))
         audit = heap.roots.audit
+        facts = facts_of_dominators(heap, found.rows) if checks else Facts({})
     talk.detail(
         f"held by C code: {format_count(int(audit.held.size))} objects, fewer counts than references: "
         f"{format_count(int(audit.negative.size))}, immortal: {format_count(int(audit.immortal.size))}"
@@ -88,6 +93,7 @@ def command(
     write_chosen(found.rows, COLUMNS, noun="rows", choice=choice, out=out, talk=talk, show_row=show)
     if found.left_out:
         talk.say(f"the {len(found.rows)} rows that retain most; -n 0 shows all")
+    return judge(checks, facts, talk)
 
 
 def _limit(choice: RowChoice, out: OutputChoice) -> int:

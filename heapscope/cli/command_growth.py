@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heapscope.cli.capturing import cancel_on_signals, capture_options_of, open_with_progress
+from heapscope.cli.fail_if import Condition, Facts, fail_if_option, judge
+from heapscope.cli.fail_if_facts import GROWTH, facts_of_growth
 from heapscope.cli.growth_rows import (
     HOLDER_COLUMNS,
     TYPE_COLUMNS,
@@ -62,6 +64,7 @@ DEFAULT_EVERY_S = 60.0
 @click.option("--every", "every_s", type=parse_duration, metavar="TIME", help="Capture it this often. Default: 1m.")
 @click.option("--keep", type=click.Path(), metavar="DIR", help="Write each of these snapshots into a file in DIR.")
 @click.option("--by", type=click.Choice([HOLDERS, TYPES]), help="Only who holds it, or only its types. Default: both.")
+@fail_if_option(GROWTH)
 @choice_options
 @output_options
 @capture_options
@@ -74,6 +77,7 @@ def command(
     every_s: float | None,
     keep: str | None,
     by: str | None,
+    checks: tuple[Condition, ...],
     choice: RowChoice,
     out: OutputChoice,
     capture: CaptureChoice,
@@ -102,9 +106,9 @@ def command(
         ended = _watch(sources[0], plan, series, options, keep, talk)
         if series.size < 2:
             raise ended or HeapscopeError("there is only one snapshot: nothing to compare", hint="a longer --for")
-    _write(series, by, choice, out, talk)
+    facts = _write(series, by, choice, out, talk)
     if ended is None:
-        return 0
+        return judge(checks, facts, talk)
     talk.error(ended.message, ended.hint)
     return ended.exit_code
 
@@ -187,7 +191,7 @@ def _kept_name(pid: int, seconds: float) -> str:
     return f"{pid}-{moment}.{int(seconds * 1000) % 1000:03}.heapscope"
 
 
-def _write(series: Series, by: str | None, choice: RowChoice, out: OutputChoice, talk: Talk) -> None:
+def _write(series: Series, by: str | None, choice: RowChoice, out: OutputChoice, talk: Talk) -> Facts:
     holders = [holder_row(row) for row in series.holders()]
     types = [type_row(row) for row in series.types()]
     if by == HOLDERS:
@@ -198,6 +202,7 @@ def _write(series: Series, by: str | None, choice: RowChoice, out: OutputChoice,
         write_chosen(types, TYPE_COLUMNS, noun="types", choice=choice, out=out, talk=talk, show_row=type_for_people)
     else:
         _write_both(series, holders, types, choice, out, talk)
+    return facts_of_growth(holders, types)
 
 
 def _write_both(

@@ -12,10 +12,13 @@ import click
 
 from heapscope.cli.analysing import asking, parse_address, show_optional, show_type
 from heapscope.cli.capturing import capture_options_of, open_with_progress
+from heapscope.cli.fail_if import Condition, fail_if_option, judge
+from heapscope.cli.fail_if_facts import OBJECT, facts_of_object
 from heapscope.cli.options import CaptureChoice, capture_options
 from heapscope.cli.output import OutputOptions, check_output_path, format_table, write_object
 from heapscope.cli.table import Column
 from heapscope.cli.talk import Talk
+from heapscope.errors import ExitCode
 from heapscope.units import format_bytes, format_count, format_exact
 
 
@@ -54,6 +57,7 @@ from heapscope.units import format_bytes, format_count, format_exact
     help="Write into a file instead of stdout; a drawing into FILE.svg or FILE.dot.",
 )
 @click.option("-f", "--force", "--overwrite", is_flag=True, help="Overwrite that file.")
+@fail_if_option(OBJECT)
 @capture_options
 @click.pass_obj
 def command(
@@ -67,15 +71,18 @@ def command(
     depth: int,
     output: str | None,
     force: bool,
+    checks: tuple[Condition, ...],
     capture: CaptureChoice,
-) -> None:
+) -> int:
     """Say everything that is known about the object at ADDRESS in SOURCE, a pid or a snapshot file."""
     wanted = parse_address(address)
+    if draw is not None and checks:
+        raise click.UsageError("--fail-if is about figures: it does not go with --draw")
     if draw is not None:
         from heapscope.cli.object_drawing import draw_object  # noqa: PLC0415 - only drawings need it
 
         draw_object(source, wanted, draw, depth, OutputOptions(format=format_, path=output, force=force), capture, talk)
-        return
+        return ExitCode.OK
     if output is not None:
         check_output_path(output, force=force)
     snapshot = open_with_progress(source, capture_options_of(capture), talk)
@@ -85,6 +92,7 @@ def command(
         facts = facts_of(heap, heap.index_of(wanted), limit)
     options = OutputOptions(format=format_, path=output, force=force)
     write_object(facts, text_of(facts, options, talk), options)
+    return judge(checks, facts_of_object(facts), talk)
 
 
 def text_of(facts: Mapping[str, Any], options: OutputOptions, talk: Talk) -> str:

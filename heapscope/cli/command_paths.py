@@ -12,6 +12,8 @@ import click
 
 from heapscope.cli.analysing import asking, parse_address, show_bytes, show_count, show_share, show_type
 from heapscope.cli.capturing import capture_options_of, open_with_progress
+from heapscope.cli.fail_if import Condition, Facts, fail_if_option, judge
+from heapscope.cli.fail_if_facts import PATHS
 from heapscope.cli.options import (
     CaptureChoice,
     OutputChoice,
@@ -48,6 +50,7 @@ if TYPE_CHECKING:  # numpy costs 100 ms
     type=click.Choice(["dot", "svg", "mermaid"]),
     help="Draw the ways: for Graphviz, as an SVG file, for Markdown.",
 )
+@fail_if_option(PATHS)
 @choice_options
 @output_options
 @capture_options
@@ -61,10 +64,11 @@ def command(
     ways: int,
     exclude: tuple[str, ...],
     picture: str | None,
+    checks: tuple[Condition, ...],
     choice: RowChoice,
     out: OutputChoice,
     capture: CaptureChoice,
-) -> None:
+) -> int:
     """Show why objects of SOURCE, a pid or a snapshot file, are alive: the shortest ways to them from the roots."""
     if (type_name is None) == (address is None):
         raise UsageError("name a type or an object", hint="--type NAME, or --address 0x...")
@@ -82,6 +86,13 @@ def command(
         else:
             found = rows_of_type(heap, type_name or "", ways, exclude)
     _write(found, choice, out, talk, picture)
+    figures = {
+        "paths.count": len(found.rows),
+        "objects.count": found.count,
+        "unreached.count": found.unreached,
+        "garbage.count": found.garbage,
+    }
+    return judge(checks, Facts(figures), talk)
 
 
 def _write(found: Found, choice: RowChoice, out: OutputChoice, talk: Talk, picture: str | None) -> None:

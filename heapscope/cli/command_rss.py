@@ -13,6 +13,8 @@ import click
 
 from heapscope.cli.analysing import address_text, show_bytes, show_count, show_share
 from heapscope.cli.capturing import capture_options_of, open_with_progress
+from heapscope.cli.fail_if import Condition, fail_if_option, judge
+from heapscope.cli.fail_if_facts import RSS, facts_of_rss
 from heapscope.cli.options import DEFAULT_TABLE_LIMIT, CaptureChoice, capture_options
 from heapscope.cli.output import OutputOptions, check_output_path, format_table, write_object
 from heapscope.cli.table import Column
@@ -60,6 +62,7 @@ LABELS = {
 )
 @click.option("-o", "--output", type=click.Path(), metavar="FILE", help="Write into a file instead of stdout.")
 @click.option("-f", "--force", "--overwrite", is_flag=True, help="Overwrite that file.")
+@fail_if_option(RSS)
 @capture_options
 @click.pass_obj
 def command(
@@ -73,8 +76,9 @@ def command(
     format_: str,
     output: str | None,
     force: bool,
+    checks: tuple[Condition, ...],
     capture: CaptureChoice,
-) -> None:
+) -> int:
     """Say where the resident memory of SOURCE, a pid or a snapshot file, is: parts that add up to the RSS, and a verdict."""
     if output is not None:
         check_output_path(output, force=force)
@@ -90,6 +94,7 @@ def command(
     write_object(result, text_of(result, options, talk), options)
     if mappings and len(result["mappings"]) < facts.mapping_count:
         talk.say(f"{len(result['mappings'])} of {facts.mapping_count} mappings; -n 0 shows all that are recorded")
+    return judge(checks, facts_of_rss(result), talk)
 
 
 def _quick(source: str) -> tuple[MemoryFacts, MemorySplit]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heapscope.cli.analysing import show_bytes, show_count
+from heapscope.cli.fail_if import Condition, fail_if_option, judge
+from heapscope.cli.fail_if_facts import SLOTS, facts_of_slots
 from heapscope.cli.listing import list_source
 from heapscope.cli.options import (
     CaptureChoice,
@@ -21,6 +23,7 @@ from heapscope.cli.options import (
 )
 from heapscope.cli.table import Column
 from heapscope.cli.talk import Talk
+from heapscope.errors import ExitCode
 
 if TYPE_CHECKING:  # numpy costs 100 ms
     from heapscope.snapshot.model import Snapshot
@@ -42,6 +45,7 @@ if TYPE_CHECKING:  # numpy costs 100 ms
     metavar="PATH",
     help="Measure in that interpreter; else one is found.",
 )
+@fail_if_option(SLOTS)
 @choice_options
 @output_options
 @capture_options
@@ -56,24 +60,27 @@ def command(
     old_pickles: bool,
     verified: str | None,
     verify_python: str,
+    checks: tuple[Condition, ...],
     choice: RowChoice,
     out: OutputChoice,
     capture: CaptureChoice,
-) -> None:
+) -> int:
     """List the classes of SOURCE, a pid or a snapshot file, that would save memory with __slots__."""
+    if checks and (patch or verified is not None):
+        raise click.UsageError("--fail-if is about the list: it goes with neither --patch nor --verify")
     if patch:
         from heapscope.cli.slots_patch import PatchChoice, write_patch  # noqa: PLC0415 - only for patches
 
         write_patch(source, PatchChoice(type_names, old_pickles, min_instances), capture=capture, out=out, talk=talk)
-        return
+        return ExitCode.OK
     if type_names or old_pickles:
         raise click.UsageError("--type and --old-pickles belong to --patch")
     if verified is not None:
         from heapscope.cli.slots_verify import verify_source  # noqa: PLC0415 - only for this option
 
         verify_source(source, verified, verify_python, capture=capture, out=out, talk=talk)
-        return
-    list_source(
+        return ExitCode.OK
+    rows = list_source(
         source,
         lambda snapshot: slots_rows(snapshot, min_instances=min_instances),
         COLUMNS,
@@ -83,6 +90,7 @@ def command(
         out=out,
         talk=talk,
     )
+    return judge(checks, facts_of_slots(rows), talk)
 
 
 def slots_rows(snapshot: Snapshot, *, min_instances: int) -> list[dict[str, Any]]:

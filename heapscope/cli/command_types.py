@@ -5,12 +5,14 @@ Never computes anything itself: service and analysis do. A file is not loaded wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from heapscope.cli.analysing import MAX_NAME, asking, show_bytes, show_count, show_share, show_type
+from heapscope.cli.fail_if import Condition, fail_if_option, judge
+from heapscope.cli.fail_if_facts import TYPES, facts_of_types
 from heapscope.cli.listing import list_source, write_chosen
 from heapscope.cli.options import (
     CaptureChoice,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:  # numpy costs 100 ms
 @click.option("--recursive/--no-recursive", default=True, show_default=True, help="Compute recursive sizes.")
 @click.option("--retained/--no-retained", default=True, show_default=True, help="Compute retained sizes.")
 @click.option("--quick", is_flag=True, help="Neither of them; a file is not even loaded.")
+@fail_if_option(TYPES)
 @choice_options
 @output_options
 @capture_options
@@ -46,17 +49,18 @@ def command(
     recursive: bool,
     retained: bool,
     quick: bool,
+    checks: tuple[Condition, ...],
     choice: RowChoice,
     out: OutputChoice,
     capture: CaptureChoice,
-) -> None:
+) -> int:
     """List the types of SOURCE, a pid or a snapshot file, largest first."""
     recursive, retained = recursive and not quick, retained and not quick
     columns = COLUMNS if out.format_ == "csv" else columns_for(recursive=recursive, retained=retained)
     if not recursive and not retained and _is_file(source):
-        _list_file(source, columns, choice=choice, out=out, talk=talk)
-        return
-    list_source(
+        rows: Sequence[Mapping[str, Any]] = _list_file(source, columns, choice=choice, out=out, talk=talk)
+        return judge(checks, facts_of_types(rows), talk)
+    rows = list_source(
         source,
         lambda snapshot: type_rows(snapshot, recursive=recursive, retained=retained, talk=talk),
         columns,
@@ -67,6 +71,7 @@ def command(
         talk=talk,
         show_row=for_people,
     )
+    return judge(checks, facts_of_types(rows), talk)
 
 
 def _is_file(source: str) -> bool:
@@ -75,13 +80,16 @@ def _is_file(source: str) -> bool:
     return find_pid(source) is None
 
 
-def _list_file(path: str, columns: tuple[Column, ...], *, choice: RowChoice, out: OutputChoice, talk: Talk) -> None:
+def _list_file(
+    path: str, columns: tuple[Column, ...], *, choice: RowChoice, out: OutputChoice, talk: Talk
+) -> Sequence[Mapping[str, Any]]:
     from heapscope.service.type_table import type_table_of_file  # noqa: PLC0415 - numpy, 100 ms
 
     if out.output is not None:
         check_output_path(out.output, force=out.force)
     rows = [row_of(row) for row in type_table_of_file(path)]
     write_chosen(rows, columns, noun="types", choice=choice, out=out, talk=talk)
+    return rows
 
 
 def type_rows(

@@ -30,15 +30,17 @@ def list_source(
     out: OutputChoice,
     talk: Talk,
     show_row: Callable[[Row], Row] | None = None,
-) -> None:
-    """Write the rows of a pid or a file; ``noun`` says what they are, in the plural. The first column is the text searched.
+) -> Sequence[Row]:
+    """Write the rows of a pid or a file, and give them all; ``noun`` says what they are, in the plural. The first column is the text searched.
 
     ``show_row`` turns a chosen row into what a table shows; machine formats get the row itself.
     """
     if out.output is not None:
         check_output_path(out.output, force=out.force)
     snapshot = open_with_progress(source, capture_options_of(capture), talk)
-    write_chosen(make_rows(snapshot), columns, noun=noun, choice=choice, out=out, talk=talk, show_row=show_row)
+    rows = make_rows(snapshot)
+    write_chosen(rows, columns, noun=noun, choice=choice, out=out, talk=talk, show_row=show_row)
+    return rows
 
 
 def write_chosen(
