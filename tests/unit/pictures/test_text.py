@@ -27,7 +27,7 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_escaped_text_means_the_shown_text(text: str) -> None:
     """Undoing the escape of each language gives what was to be shown."""
     expected = shown(text)
