@@ -14,7 +14,7 @@ from dataclasses import replace
 from heapscope.daemon.clock import JUMP_S, CautiousTime, Clock
 from heapscope.daemon.config import Config
 from heapscope.daemon.events import Announcer
-from heapscope.daemon.model import Kind, Outcome, Record, Trigger
+from heapscope.daemon.model import Details, Kind, Outcome, Record, Trigger
 from heapscope.daemon.pauses import PauseBudget
 from heapscope.daemon.requests import PRIORITY, Request
 from heapscope.daemon.retention import Eviction, Retention
@@ -140,22 +140,10 @@ class Captures:
         self.counts[target.name, request.trigger, outcome.error or "ok"] += 1
         if not request.future.done():
             request.future.set_result(outcome)
-        record = outcome.record
-        if record is None:
+        if outcome.record is None:
             self._announcer.announce(
                 "capture_failed", outcome.message, "warning", error=outcome.error, hint=outcome.hint, **request.names
             )
-            return
-        self._announcer.announce(
-            f"{record.kind}_stored",
-            f"{record.objects} objects, {record.heap_bytes} bytes, paused {record.pause_ns / 1e6:.1f} ms",
-            id=record.id,
-            seconds=round(outcome.seconds, 3),
-            reason=record.reason,
-            verdict=record.verdict,
-            file_bytes=record.file_bytes,
-            **request.names,
-        )
 
     async def _capture(self, request: Request) -> Outcome:
         started = self._clock.steady()
@@ -169,8 +157,7 @@ class Captures:
 
         def keep(result: Result) -> None:
             record = request.record(result.facts, record_id, kind, self._clock.wall())
-            details = result.details
-            keeping.append(self._loop.create_task(asyncio.to_thread(self._store.add, record, details)))
+            keeping.append(self._loop.create_task(self._keep(request, record, result.details, started)))
 
         job = Job(
             process=request.watch.instance.process,
@@ -194,14 +181,34 @@ class Captures:
             return request.failed(result.error, result.message, result.hint)
         try:
             record = await keeping[0]
-            if result.details.holders or result.verdict:
-                changes = {"verdict": result.verdict}
-                record = await asyncio.to_thread(self._store.change, record, result.details, **changes)
         except SnapshotFileError as error:
             return request.failed("snapshot_file", error.message, error.hint)
+        try:
+            if result.details.holders or result.verdict:
+                verdict = {"verdict": result.verdict}
+                record = await asyncio.to_thread(self._store.change, record, result.details, **verdict)
+        except SnapshotFileError as error:  # the snapshot is whole all the same
+            result.judge_error = error.message
         if result.judge_error:
-            self._announcer.announce("report_failed", result.judge_error, "warning", **request.names)
+            self._announcer.announce("report_failed", result.judge_error, "warning", id=record.id, **request.names)
+        elif result.verdict:
+            self._announcer.announce("verdict", result.verdict, id=record.id, **request.names)
         return replace(request.failed("", ""), record=record)
+
+    async def _keep(self, request: Request, record: Record, details: Details, started: float) -> Record:
+        kept = await asyncio.to_thread(self._store.add, record, details)
+        self._announcer.announce(
+            f"{kept.kind}_stored",
+            f"{kept.objects} objects, {kept.heap_bytes} bytes",
+            id=kept.id,
+            pause_ms=round(kept.pause_ns / 1e6, 3),
+            seconds=round(self._clock.steady() - started, 3),
+            reason=kept.reason,
+            file_bytes=kept.file_bytes,
+            objects=kept.objects,
+            **request.names,
+        )
+        return kept
 
     async def _kind_that_fits(self, request: Request) -> Kind:
         """Make room for a snapshot before it is written; where there is none, counts are better than nothing."""

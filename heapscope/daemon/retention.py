@@ -1,6 +1,6 @@
 """What to keep and what to let go: by age, thinning, bytes and free disk. Order is that of arrival, never that of the clock.
 
-Never lets a pinned record go, and never the newest snapshot of an instance slot but for a full disk.
+Never lets a pinned record go, nor the newest snapshot of an instance slot to make room.
 
     age     older than max_age
     thin    within a step (2d:1h), one record per period and instance slot: the newest of it; snapshots before censuses
@@ -58,8 +58,11 @@ def _step_of(age: float, steps: Sequence[ThinStep]) -> ThinStep | None:
     return next((step for step in steps if age <= step.age), None)
 
 
-def plan_room(records: Iterable[Record], surplus: int, reason: str, *, spare_newest: bool) -> Iterator[Eviction]:
-    """Choose the oldest snapshots until so many bytes are free. ``records`` oldest first."""
+def plan_room(records: Iterable[Record], surplus: int, reason: str) -> Iterator[Eviction]:
+    """Choose the oldest snapshots until so many bytes are free. ``records`` oldest first.
+
+    The newest of each slot stays: evidence that is there is worth more than what may be written in its place.
+    """
     newest: dict[tuple[str, int], str] = {}
     ordered = [record for record in records if record.kind is Kind.SNAPSHOT]
     for record in ordered:
@@ -67,7 +70,7 @@ def plan_room(records: Iterable[Record], surplus: int, reason: str, *, spare_new
     for record in ordered:
         if surplus <= 0:
             return
-        if record.pinned or (spare_newest and newest[record.target, record.slot] == record.id):
+        if record.pinned or newest[record.target, record.slot] == record.id:
             continue
         surplus -= record.file_bytes
         yield Eviction(record, reason, keep_census=True)
@@ -92,12 +95,12 @@ class Retention:
         totals = self._store.totals()
         surplus = totals.snapshot_bytes + needed - config.max_bytes
         if surplus > 0:
-            for eviction in plan_room(self._store.records()[::-1], surplus, "bytes", spare_newest=True):
+            for eviction in plan_room(self._store.records()[::-1], surplus, "bytes"):
                 self._evict(eviction)
         totals = self._store.totals()
         short = config.min_free_disk.of(totals.disk_bytes) + needed - totals.free_bytes
         if short > 0:
-            for eviction in plan_room(self._store.records()[::-1], short, "disk", spare_newest=False):
+            for eviction in plan_room(self._store.records()[::-1], short, "disk"):
                 self._evict(eviction)
         totals = self._store.totals()
         fits = totals.free_bytes - needed >= config.min_free_disk.of(totals.disk_bytes)

@@ -83,7 +83,15 @@ def _settle(files: StoreFiles, index: Index, entry: Entry, counts: Counter[str])
 
 def _adopt(files: StoreFiles, index: Index, entry: Entry) -> tuple[Sidecar, str]:
     sidecar = Sidecar(replace(files.adopted(entry), sequence=index.last_sequence() + 1))
-    return sidecar, files.write_sidecar(sidecar)
+    return sidecar, _write(files, sidecar)
+
+
+def _write(files: StoreFiles, sidecar: Sidecar) -> str:
+    """Write a record; where the disk is full the index alone knows it, and the next start tries again."""
+    try:
+        return files.write_sidecar(sidecar)
+    except OSError:
+        return ""
 
 
 def _complete(files: StoreFiles, sidecar: Sidecar, entry: Entry, counts: Counter[str]) -> tuple[Sidecar, str]:
@@ -96,4 +104,4 @@ def _complete(files: StoreFiles, sidecar: Sidecar, entry: Entry, counts: Counter
             return sidecar, entry.stamp
     counts["lost_files"] += 1
     census = Sidecar(replace(record, kind=Kind.CENSUS, file_bytes=0), sidecar.details)
-    return census, files.write_sidecar(census)
+    return census, _write(files, census)

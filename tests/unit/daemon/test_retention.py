@@ -67,15 +67,9 @@ def test_records_from_the_future_are_young() -> None:
 def test_room_is_made_from_the_oldest_and_spares_the_newest_of_each_slot() -> None:
     """By order of arrival; a pinned one stays."""
     records = [record_at(0, 1), record_at(0, 2, pinned=True), record_at(0, 3), record_at(0, 4), record_at(0, 5, slot=1)]
-    gone = [eviction.record.sequence for eviction in plan_room(records, 1000, "bytes", spare_newest=True)]
-    assert gone == [1, 3]
-    assert [eviction.record.sequence for eviction in plan_room(records, 150, "bytes", spare_newest=True)] == [1, 3]
-    assert [eviction.record.sequence for eviction in plan_room(records, 1000, "disk", spare_newest=False)] == [
-        1,
-        3,
-        4,
-        5,
-    ]
+    assert [eviction.record.sequence for eviction in plan_room(records, 1000, "bytes")] == [1, 3]
+    assert [eviction.record.sequence for eviction in plan_room(records, 150, "disk")] == [1, 3]
+    assert [eviction.record.sequence for eviction in plan_room(records, 100, "disk")] == [1]
 
 
 def test_the_quota_is_enforced_before_writing(tmp_path: Path) -> None:
