@@ -103,9 +103,9 @@ def check_config(talk: Talk, *, config_path: str, format_: str) -> int:
 @command.command("example-config", short_help="Write an example configuration to stdout.")
 def example_config() -> None:
     """Write an example configuration, with every key explained."""
+    need_daemon_extra()
     from heapscope.daemon.config_file import example_config as read_example  # noqa: PLC0415 - msgspec
 
-    need_daemon_extra()
     write_text(read_example(), OutputOptions())
 
 

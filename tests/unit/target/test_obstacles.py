@@ -128,3 +128,13 @@ def test_odd_kernel_releases_do_not_crash() -> None:
     """Vendors write what they like."""
     assert parse_kernel("6.18.44-fc-v769") == (6, 18)
     assert parse_kernel("unknown") == (0, 0)
+
+
+def test_another_users_process_takes_more_than_tracing() -> None:
+    """Its clone's state is read and its clone ended: both are that user's. An own process takes neither."""
+    host = {"can_trace_any": True, "lacks": ("CAP_KILL",), "effective_uid": 995}
+    found = judge(evidence(host=host))
+    assert [obstacle.code for obstacle in found] == ["capability"]
+    assert "CAP_KILL" in found[0].message
+    assert judge(evidence(host={**host, "lacks": ()})) == []
+    assert judge(evidence(host={**host, "effective_uid": 1000})) == []
