@@ -166,6 +166,7 @@ class Captures:
             judge=request.judge and kind is Kind.SNAPSHOT,
             previous=self._previous(request) if request.judge else (),
             observed=request.watch.observed,
+            is_urgent=request.trigger is Trigger.RULE,
         )
         result = await self.workshop.run(job, keep)
         if result.pause_ns is not None:

@@ -136,11 +136,15 @@ def _capture(job: dict[str, Any], cancel: threading.Event) -> Snapshot:
             say("pause", pause_ns=progress.pause_ns)
 
     _check_identity(job)
+    if job.get("urgent"):
+        with contextlib.suppress(OSError):  # it takes CAP_SYS_NICE
+            os.setpriority(os.PRIO_PROCESS, 0, 0)
     options = CaptureOptions(
         via=job["via"],
         collector=job["collector"],
         timeout_s=job["timeout_s"],
         memory_budget=job["unshared_limit"] or None,
+        is_urgent=bool(job.get("urgent")),
     )
     snapshot = capture(job["pid"], options, report, cancel)
     _check_identity(job, snapshot.meta.process_start_time)

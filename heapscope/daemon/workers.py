@@ -38,6 +38,7 @@ class Job:
     judge: bool = False
     previous: tuple[str, ...] = ()
     observed: tuple[Any, ...] | None = None
+    is_urgent: bool = False
 
 
 @dataclass(slots=True)
@@ -128,6 +129,7 @@ class Worker:
             "timeout_s": float(job.capture.timeout),
             "unshared_limit": int(job.capture.unshared_limit),
             "judge": job.judge,
+            "urgent": job.is_urgent,
             "previous": list(job.previous),
             "observed": list(job.observed) if job.observed else None,
         }

@@ -43,6 +43,7 @@ class CaptureOptions:
     ignore_head_room: bool = False
     memory_budget: int | None = None
     silence_s: float = SILENCE_S
+    is_urgent: bool = False  # the clone competes with everybody else, also with the target: evidence before the end
 
     def __post_init__(self) -> None:
         if self.via not in INJECTORS:
@@ -154,6 +155,8 @@ def _capture_once(run: _Run, target: TargetInfo, via: str, collector: Collector)
     builder = SnapshotBuilder()
     try:
         run.report(CaptureProgress("clone", message=clone.injector, pause_ns=clone.pause_ns))
+        if run.options.is_urgent:
+            run.world.hurry(clone)
         with run.world.watch_clone(
             target,
             clone,

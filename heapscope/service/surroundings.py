@@ -6,6 +6,7 @@ Never decides anything: capture.py does, and tests put a fake in the place of th
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
@@ -82,6 +83,9 @@ class Surroundings(Protocol):
         ignore_head_room: bool,
     ) -> contextlib.AbstractContextManager[object]:
         """End the clone, and raise BudgetExceeded, when it costs too much memory while the block runs."""
+
+    def hurry(self, clone: CloneHandle) -> None:
+        """Give the clone the priority that processes usually have, where that is allowed."""
 
     def rss_of(self, target: TargetInfo) -> int:
         """Return the RSS, 0 once the target is gone."""
@@ -166,6 +170,11 @@ class RealSurroundings:
             memory_budget=memory_budget,
             ignore_head_room=ignore_head_room,
         )
+
+    def hurry(self, clone: CloneHandle) -> None:
+        """Give the clone the usual priority; that takes CAP_SYS_NICE."""
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, clone.clone_pid, 0)
 
     def rss_of(self, target: TargetInfo) -> int:
         """Return the RSS, 0 once the target is gone."""

@@ -139,6 +139,7 @@ class FakeSurroundings:
     ignored: frozenset[str] = frozenset()
     budgets: list[int | None] = field(default_factory=list)
     memory: MemoryFacts | None = field(default_factory=lambda: MemoryFacts(0, 0, 0, 0, 0, 0, 0, 0))
+    hurried: list[object] = field(default_factory=list)
 
     def target_of(self, pid: int, *, ignore: frozenset[str]) -> TargetInfo:
         """Note what may be ignored and return the target."""
@@ -185,6 +186,10 @@ class FakeSurroundings:
     def give_orders(self, target: TargetInfo, clone: object, *, collector: str, deadline_s: float) -> Orders:
         """Return orders that nobody follows."""
         return Orders((b"payload", encode_value({"deadline_s": int(deadline_s)})))
+
+    def hurry(self, clone: object) -> None:
+        """Note it."""
+        self.hurried.append(clone)
 
     def rss_of(self, target: TargetInfo) -> int:
         """Return the RSS."""

@@ -206,3 +206,12 @@ def test_digits_are_a_pid_and_everything_else_is_a_path() -> None:
             parse_pid(word)
     with pytest.raises(SnapshotFileError):
         open_source("./no such file")
+
+
+def test_only_an_urgent_clone_competes_with_the_target() -> None:
+    """Evidence before the end cannot be taken at the lowest priority; everything else is."""
+    for is_urgent in (False, True):
+        clone = FakeClone(empty_stream())
+        world = FakeSurroundings([clone])
+        capture(TARGET.pid, CaptureOptions(is_urgent=is_urgent), surroundings=world)
+        assert world.hurried == ([clone] if is_urgent else [])
