@@ -32,8 +32,8 @@ class CaptureConfig(_Table, frozen=True):
     After a pause over ``max_pause`` the instance is left alone for ten intervals.
     """
 
-    via: str = "auto"
-    collector: str = "auto"
+    via: Literal["auto", "ptrace", "remote_exec"] = "auto"  # pyrasite has no safe point: nothing to run unattended
+    collector: Literal["auto", "native", "python"] = "auto"
     timeout: Seconds = Seconds(60)
     memory_limit: ByteSize = ByteSize(2 << 30)
     unshared_limit: ByteSize = ByteSize(0)
