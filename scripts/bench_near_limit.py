@@ -126,7 +126,7 @@ def say(log: Path, died: float, code: int, arguments: argparse.Namespace) -> boo
     left = arguments.limit * (1 - arguments.rule) / arguments.speed
     print(
         f"killed by {signal.Signals(-code).name if code < 0 else code}; {left:.1f} s from the threshold to the limit; before the end: rule fired"
-        f" {died - fired[0]:.2f} s, snapshot whole {died - kept[0]['time']:.2f} s ({kept[0]['objects']} objects, {kept[0]['pause_ms']} ms pause)"
+        f" {died - fired[0]:.2f} s, snapshot whole {died - kept[0]['time']:.2f} s ({kept[0]['objects']} objects, {kept[0]['pause_ns'] / 1e6:.1f} ms pause)"
     )
     return bool(kept[0]["time"] < died)
 

@@ -202,7 +202,7 @@ class Captures:
             f"{kept.kind}_stored",
             f"{kept.objects} objects, {kept.heap_bytes} bytes",
             id=kept.id,
-            pause_ms=round(kept.pause_ns / 1e6, 3),
+            pause_ns=kept.pause_ns,
             seconds=round(self._clock.steady() - started, 3),
             reason=kept.reason,
             file_bytes=kept.file_bytes,

@@ -197,6 +197,7 @@ class ExportConfig(_Table, frozen=True):
     path: str = ""
     url: str = ""
     format: Literal["json", "csv", "parquet", "pprof"] = "json"
+    table: Literal["types", "objects", "references", "roots", "instances"] = "types"
     labels: dict[str, str] = {}
     command: tuple[str, ...] = ()
     timeout: Seconds = Seconds(60)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -38,14 +38,8 @@ def duckdb_module() -> ModuleType:
     return duckdb  # type: ignore[no-any-return,unused-ignore]
 
 
-def write_parquet(
-    table: Table,
-    path: str,
-    oversight: Oversight = UNWATCHED,
-    *,
-    constants: Mapping[str, str] | None = None,
-) -> None:
-    """Write one table into a file that exists, so that its permissions stay. ``constants`` are columns that say one thing.
+def write_parquet(table: Table, path: str, oversight: Oversight = UNWATCHED) -> None:
+    """Write one table into a file that exists, so that its permissions stay.
 
     Raises:
         HeapscopeError: DuckDB is not there, or cannot write.
@@ -55,9 +49,8 @@ def write_parquet(
     connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false", "threads": "2"})
     with contextlib.closing(connection):
         _add_table(connection, table)
-        extra = "".join(f", {_text(value)} as {_name(name)}" for name, value in (constants or {}).items())
         how = "(format parquet, compression zstd, use_tmp_file false)"
-        query = f"copy (select *{extra} from {_name(table.name)}) to {_text(path)} {how}"  # noqa: S608 - quoted names
+        query = f"copy (select * from {_name(table.name)}) to {_text(path)} {how}"  # noqa: S608 - quoted names
         try:
             _watched(connection, lambda: connection.execute(query), oversight)
         except duckdb.Error as error:

@@ -58,6 +58,17 @@ def build_table(name: str, tree: DominatorTree) -> Table:
     return Table(name, TABLES[name](tree))
 
 
+def with_constants(table: Table, constants: Mapping[str, str | int]) -> Table:
+    """Add columns that are the same in every row. They cost 8 bytes a row, one where they are text."""
+    added = []
+    for name, value in constants.items():
+        if isinstance(value, str):
+            added.append(Column(name, np.zeros(table.row_count, dtype=np.uint8), (clean_text(value, MAX_TEXT),)))
+        else:
+            added.append(Column(name, np.full(table.row_count, value, dtype=np.int64)))
+    return dataclasses.replace(table, columns=(*table.columns, *added))
+
+
 def _objects(tree: DominatorTree) -> tuple[Column, ...]:
     snapshot = tree.snapshot
     count, flags = snapshot.object_count, snapshot.flags

@@ -6,7 +6,7 @@ Never opens a file and never shows anything: a front end gives what takes the by
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -15,7 +15,7 @@ from heapscope.exports.heapsnapshot import write_heapsnapshot
 from heapscope.exports.holder_paths import merge_paths
 from heapscope.exports.pprof import write_dot, write_folded, write_pprof
 from heapscope.exports.sql import ask_sql, write_parquet
-from heapscope.exports.tables import TABLES, Table, build_table
+from heapscope.exports.tables import TABLES, Table, build_table, with_constants
 from heapscope.exports.text_tables import write_csv, write_json
 from heapscope.service.queries import HeapQueries
 from heapscope.units import clean_text
@@ -29,13 +29,17 @@ Write = Callable[[bytes], object]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ExportChoice:
-    """What to write. ``tables`` empty is the format's own choice; ``path`` is where a Parquet file is, which exists."""
+    """What to write. ``tables`` empty is the format's own choice; ``path`` is where a Parquet file is, which exists.
+
+    ``constants`` are more columns of every table, the same in every row: where it comes from, among tables of several heaps.
+    """
 
     format: str
     tables: tuple[str, ...] = ()
     of_objects: bool = False
     header: bool = True
     path: str | None = None
+    constants: Mapping[str, str | int] = dataclasses.field(default_factory=dict)
 
 
 def check_choice(choice: ExportChoice) -> None:
@@ -66,10 +70,10 @@ def write_export(heap: HeapQueries, choice: ExportChoice, write: Write) -> None:
     if choice.format == "heapsnapshot":
         write_heapsnapshot(snapshot, heap.roots, write, oversight=watcher)
     elif choice.format == "json":
-        tables = [build_table(name, heap.tree) for name in choice.tables or JSON_TABLES]
+        tables = [_table(heap, name, choice) for name in choice.tables or JSON_TABLES]
         write_json(meta_of(heap), tables, write, watcher)
     elif choice.format in OF_TABLES:
-        table = build_table(choice.tables[0] if choice.tables else "types", heap.tree)
+        table = _table(heap, choice.tables[0] if choice.tables else "types", choice)
         if choice.format == "csv":
             write_csv(table, write, watcher, header=choice.header)
         else:
@@ -84,6 +88,10 @@ def write_export(heap: HeapQueries, choice: ExportChoice, write: Write) -> None:
             write_folded(paths, write, of_objects=choice.of_objects)
         else:
             write_dot(paths, write)
+
+
+def _table(heap: HeapQueries, name: str, choice: ExportChoice) -> Table:
+    return with_constants(build_table(name, heap.tree), choice.constants)
 
 
 def query_tables(

@@ -107,7 +107,7 @@ class FakeDaemon:
         snapshot = Shop().snapshot()
         save_snapshot(snapshot, self.store.files.incoming_path(name), overwrite=True)
         record = Record(
-            name, Kind.SNAPSHOT, target, slot, at, Trigger.API, reason, pid=1000 + slot, uid=self.uids[target],
+            name, Kind.SNAPSHOT, target, slot, at, Trigger.API, reason, pid=1000 + slot, start_ticks=77, uid=self.uids[target],
             objects=snapshot.object_count, heap_bytes=snapshot.heap_bytes, pause_ns=1000, rss_bytes=4096,
             host_name="here", python_version="3.12.1",
         )  # fmt: skip

@@ -1,0 +1,90 @@
+"""The figures behind the metrics: of each watched instance the newest record, and of the daemon what it counts.
+
+Never asks a process: readings and records are the daemon's. May block for the disk; details are read once per record.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from heapscope.daemon.model import Daemon, Details, InstanceStatus, Record, TargetStatus, Trigger
+from heapscope.daemon.store import Store, Totals
+from heapscope.errors import HeapscopeError
+
+MAX_REMEMBERED = 256
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceFigures:
+    """One instance, with its newest record and the newest one that has details about holders and memory."""
+
+    status: InstanceStatus
+    record: Record | None
+    details: Details
+    judged: Record | None
+    judged_details: Details
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All of them at one moment."""
+
+    targets: tuple[TargetStatus, ...]
+    instances: tuple[InstanceFigures, ...]
+    outcomes: Mapping[tuple[str, Trigger, str], int]
+    totals: Totals
+    pause_left_s: float
+    version: str
+
+
+class FigureSource:
+    """Collects figures. For one thread at a time."""
+
+    def __init__(self) -> None:
+        self._details: OrderedDict[str, Details] = OrderedDict()
+
+    def prepare(self, daemon: Daemon) -> Callable[[], Figures]:
+        """Ask the daemon, in its event loop; return what reads the rest, and may run in a thread."""
+        status, targets, outcomes, store = daemon.status(), daemon.targets(), dict(daemon.outcomes()), daemon.store
+
+        def collect() -> Figures:
+            return Figures(
+                targets=targets,
+                instances=tuple(self._of(store, each) for target in targets for each in target.instances),
+                outcomes=outcomes,
+                totals=store.totals(),
+                pause_left_s=status.pause_left_s,
+                version=status.version,
+            )
+
+        return collect
+
+    def _of(self, store: Store, status: InstanceStatus) -> InstanceFigures:
+        process = status.instance.process
+        records = store.records(
+            target=status.instance.target, pid=process.pid, start_ticks=process.start_ticks, limit=8
+        )
+        newest = records[0] if records else None
+        details = self._read(store, newest)
+        judged, judged_details = newest, details
+        for record in records:  # a census has no holders
+            found = self._read(store, record)
+            if found.holders:
+                judged, judged_details = record, found
+                break
+        return InstanceFigures(status, newest, details, judged, judged_details)
+
+    def _read(self, store: Store, record: Record | None) -> Details:
+        if record is None:
+            return Details()
+        key = f"{record.id} {record.verdict}"  # the report comes later than the record
+        if key not in self._details:
+            try:
+                self._details[key] = store.details(record)
+            except HeapscopeError:
+                return Details()  # evicted meanwhile
+            while len(self._details) > MAX_REMEMBERED:
+                self._details.popitem(last=False)
+        return self._details[key]
