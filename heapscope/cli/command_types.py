@@ -5,6 +5,7 @@ Never computes anything itself: service and analysis do. A file is not loaded wh
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -75,9 +76,10 @@ def command(
 
 
 def _is_file(source: str) -> bool:
-    from heapscope.service.sources import find_pid  # noqa: PLC0415 - only when the command runs
+    from heapscope.service.daemon_source import is_daemon_source  # noqa: PLC0415 - only when the command runs
+    from heapscope.service.sources import find_pid  # noqa: PLC0415 - as above
 
-    return find_pid(source) is None
+    return find_pid(source) is None and (os.path.exists(source) or not is_daemon_source(source))
 
 
 def _list_file(

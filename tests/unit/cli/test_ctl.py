@@ -80,6 +80,7 @@ def test_the_daemons_heaps_are_sources_everywhere(daemon: FakeDaemon, ask: Any) 
     """@NAME and snap:ID."""
     assert ask("types", "@api", "--no-retained")[0]["type"]
     name = daemon.store.records()[0].id
+    assert ask("types", f"snap:{name}", "--quick")[0]["type"]
     assert ask("dominators", f"snap:{name}")[0]["retained_bytes"]
     assert "13 objects" in ask("attach", "@api", "--headless", text=True)
     assert "13 objects" in ask("open", f"snap:{name}", "--headless", text=True)

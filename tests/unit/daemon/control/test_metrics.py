@@ -203,5 +203,5 @@ def test_durations_and_pauses_are_counted_in_buckets() -> None:
     assert seen.durations["api"].buckets()[0] == ("0.5", 1.0)
     assert seen.durations["api"].buckets()[-1] == ("+Inf", 2.0)
     assert seen.durations["api"].total == pytest.approx(3.4)
-    assert [value for _, value in seen.pauses["api"].buckets()] == [1.0] * 9 + [2.0]
+    assert [value for _, value in seen.pauses["api"].buckets()] == [1.0] * 10 + [2.0] * 3
     assert Histogram((1.0, 2.5)).buckets() == [("1.0", 0.0), ("2.5", 0.0), ("+Inf", 0.0)]

@@ -1,0 +1,180 @@
+"""The control socket, metrics and exports of a real daemon over a real process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.support.command_line import heapscope_words, run_heapscope
+from tests.support.profile_proto import read_profile
+from tests.support.pythons import Python
+from tests.support.targets import Target, running, situation_named
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = """
+schema = 1
+[daemon]
+socket = "{folder}/control.sock"
+state_dir = "{folder}/state"
+[daemon.metrics]
+listen = "{address}"
+[[target]]
+name = "api"
+match = {{ cmdline = "event_wait.py" }}
+instances = "largest:8"
+interval = "0"
+[[export]]
+kind = "directory"
+path = "{folder}/data"
+format = "parquet"
+"""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A daemon that watches a process."""
+
+    folder: Path
+    address: str
+    target: Target
+
+    def heapscope(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line against it."""
+        return run_heapscope(*words, wrapper=("env", f"HEAPSCOPE_SOCKET={self.folder}/control.sock"))
+
+    def get(self, path: str) -> bytes:
+        """Ask its listener."""
+        with urllib.request.urlopen(f"http://{self.address}{path}", timeout=120) as response:
+            data: bytes = response.read()
+        return data
+
+
+def until(found: Callable[[], Any], timeout_s: float = 60.0) -> Any:
+    """Wait for something that another process does."""
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError):
+            value = found()
+            if value:
+                return value
+        time.sleep(0.1)
+    pytest.fail("it did not come")
+
+
+@pytest.fixture(scope="module")
+def daemon(one_python: Python, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One daemon and one process for all tests here."""
+    folder = tmp_path_factory.mktemp("daemon")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    config = folder / "heapscope.toml"
+    config.write_text(CONFIG.format(folder=folder, address=address))
+    with running(one_python, situation_named("event wait")) as target:
+        words = heapscope_words("daemon", "run", "--config", str(config))
+        with (folder / "log").open("wb") as log, subprocess.Popen(words, cwd=ROOT, stderr=log) as process:
+            try:
+                made = Running(folder, address, target)
+                until(lambda: (folder / "control.sock").exists() and b"heapscope_target_up" in made.get("/metrics"))
+                yield made
+            finally:
+                process.terminate()
+                assert process.wait(60) == 0, (folder / "log").read_text()
+
+
+def test_a_process_is_captured_seen_measured_and_exported_by_way_of_the_daemon(daemon: Running) -> None:
+    """ctl, @NAME and snap:ID, sums of the metrics, the profile, the dataset."""
+    pid = daemon.target.pid
+    done = daemon.heapscope("ctl", "snapshot", str(pid), "--format", "json")
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert record["pid"] == pid
+    quick = daemon.heapscope("types", f"snap:{record['id']}", "--quick", "--format", "json")
+    assert sum(row["count"] for row in json.loads(quick.stdout)) == record["objects"]
+    slot = record["slot"]
+    attached = daemon.heapscope("attach", f"@api/{slot}", "--headless")
+    assert attached.returncode == 0, attached.stderr
+    newest = json.loads(daemon.heapscope("ctl", "list", "--slot", str(slot), "-n", "1", "--format", "json").stdout)[0]
+    assert newest["id"] != record["id"]
+    until(lambda: sums(daemon, slot)["heapscope_heap_bytes"] == newest["heap_bytes"])
+    found = sums(daemon, slot)
+    assert found["heapscope_memory_component_bytes"] == found["heapscope_memory_rss_bytes"]
+    assert found["heapscope_type_shallow_bytes"] == newest["heap_bytes"]
+    assert found["heapscope_type_objects"] == newest["objects"]
+    stacks = read_profile(daemon.get(f"/debug/pprof/heap?target=api&slot={slot}"))[1]
+    assert sum(size for _, size in stacks.values()) == newest["heap_bytes"]
+    files = until(lambda: sorted(daemon.folder.glob("data/types/date=*/host=*/service=api/*.parquet"))[1:])
+    assert files[0].stem == newest["id"]
+    query = "select snapshot, service, sum(count)::bigint, sum(shallow_bytes)::bigint from read_parquet(?) group by all"
+    rows = duckdb.sql(query, params=[f"{daemon.folder}/data/types/**/*.parquet"]).fetchall()
+    assert (newest["id"], "api", newest["objects"], newest["heap_bytes"]) in rows
+    assert (record["id"], "api", record["objects"], record["heap_bytes"]) in rows
+
+
+def sums(daemon: Running, slot: int) -> dict[str, float]:
+    """Add up the samples of each metric of one instance."""
+    found: dict[str, float] = {}
+    for line in daemon.get("/metrics").decode().splitlines():
+        if f'instance_slot="{slot}"' in line and not line.startswith("#"):
+            name = line.partition("{")[0]
+            found[name] = found.get(name, 0.0) + float(line.rpartition(" ")[2])
+    return found
+
+
+@pytest.mark.thirdparty
+def test_a_real_prometheus_scrapes_it_and_the_sums_hold(daemon: Running, tmp_path: Path) -> None:
+    """Debian's prometheus, with our rules; promtool finds nothing to complain about."""
+    folder = os.environ.get("HEAPSCOPE_PROMETHEUS", "")
+    if not folder or shutil.which("prometheus", path=folder) is None:
+        pytest.skip("HEAPSCOPE_PROMETHEUS is not set: the folder of prometheus and promtool (Debian: prometheus)")
+    rules = ROOT / "systemd" / "monitoring" / "heapscope.rules.yml"
+    promtool = f"{folder}/promtool"
+    subprocess.run([promtool, "check", "rules", str(rules)], check=True, capture_output=True)
+    page = daemon.get("/metrics")
+    checked = subprocess.run([promtool, "check", "metrics"], input=page, check=False, capture_output=True)
+    assert checked.returncode == 0, checked.stderr
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    config = {
+        "global": {"scrape_interval": "1s"},
+        "rule_files": [str(rules)],
+        "scrape_configs": [{"job_name": "heapscope", "static_configs": [{"targets": [daemon.address]}]}],
+    }
+    (tmp_path / "prometheus.yml").write_text(json.dumps(config))
+    words = [f"{folder}/prometheus", f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data"]
+
+    def ask(query: str) -> list[Any]:
+        address = f"http://127.0.0.1:{port}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
+        with urllib.request.urlopen(address, timeout=10) as response:
+            found: list[Any] = json.load(response)["data"]["result"]
+        return found
+
+    with (
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen([*words, f"--web.listen-address=127.0.0.1:{port}"], stderr=log) as process,
+    ):
+        try:
+            by = "by (target, instance_slot)"
+            off = f"sum {by} (heapscope_memory_component_bytes) - sum {by} (heapscope_memory_rss_bytes)"
+            found = until(lambda: ask(off))
+            assert {row["value"][1] for row in found} == {"0"}
+            assert ask("heapscope_target_up")[0]["value"][1] == "1"
+        finally:
+            process.kill()
