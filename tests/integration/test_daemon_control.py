@@ -19,7 +19,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.support.command_line import heapscope_words, run_heapscope
+from heapscope.service.daemon_client import DaemonClient
+from heapscope.service.sources import open_source
+from tests.support.command_line import heapscope_words
 from tests.support.profile_proto import read_profile
 from tests.support.pythons import Python
 from tests.support.targets import Target, running, situation_named
@@ -53,10 +55,6 @@ class Running:
     folder: Path
     address: str
     target: Target
-
-    def heapscope(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run the command line against it."""
-        return run_heapscope(*words, wrapper=("env", f"HEAPSCOPE_SOCKET={self.folder}/control.sock"))
 
     def get(self, path: str) -> bytes:
         """Ask its listener."""
@@ -98,33 +96,33 @@ def daemon(one_python: Python, tmp_path_factory: pytest.TempPathFactory) -> Iter
                 assert process.wait(60) == 0, (folder / "log").read_text()
 
 
-def test_a_process_is_captured_seen_measured_and_exported_by_way_of_the_daemon(daemon: Running) -> None:
-    """ctl, @NAME and snap:ID, sums of the metrics, the profile, the dataset."""
-    pid = daemon.target.pid
-    done = daemon.heapscope("ctl", "snapshot", str(pid), "--format", "json")
-    assert done.returncode == 0, done.stderr
-    record = json.loads(done.stdout)
-    assert record["pid"] == pid
-    quick = daemon.heapscope("types", f"snap:{record['id']}", "--quick", "--format", "json")
-    assert sum(row["count"] for row in json.loads(quick.stdout)) == record["objects"]
-    slot = record["slot"]
-    attached = daemon.heapscope("attach", f"@api/{slot}", "--headless")
-    assert attached.returncode == 0, attached.stderr
-    newest = json.loads(daemon.heapscope("ctl", "list", "--slot", str(slot), "-n", "1", "--format", "json").stdout)[0]
-    assert newest["id"] != record["id"]
-    until(lambda: sums(daemon, slot)["heapscope_heap_bytes"] == newest["heap_bytes"])
+def test_a_process_is_captured_seen_measured_and_exported_by_way_of_the_daemon(
+    daemon: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """@NAME, sums of the metrics, the profile, the dataset."""
+    monkeypatch.setenv("HEAPSCOPE_SOCKET", f"{daemon.folder}/control.sock")
+    client = DaemonClient()
+    slot = next(
+        each["slot"]
+        for each in client.get("/v1/targets")[0]["instances"]
+        if each["process"]["pid"] == daemon.target.pid
+    )
+    snapshot = open_source(f"@api/{slot}")
+    (record,) = client.get("/v1/snapshots", slot=slot)
+    assert (record["pid"], record["uid"]) == (daemon.target.pid, os.getuid())
+    assert (record["objects"], record["heap_bytes"]) == (snapshot.object_count, snapshot.heap_bytes)
+    until(lambda: sums(daemon, slot).get("heapscope_heap_bytes") == record["heap_bytes"])
     found = sums(daemon, slot)
     assert found["heapscope_memory_component_bytes"] == found["heapscope_memory_rss_bytes"]
-    assert found["heapscope_type_shallow_bytes"] == newest["heap_bytes"]
-    assert found["heapscope_type_objects"] == newest["objects"]
+    assert found["heapscope_type_shallow_bytes"] == record["heap_bytes"]
+    assert found["heapscope_type_objects"] == record["objects"]
     stacks = read_profile(daemon.get(f"/debug/pprof/heap?target=api&slot={slot}"))[1]
-    assert sum(size for _, size in stacks.values()) == newest["heap_bytes"]
-    files = until(lambda: sorted(daemon.folder.glob("data/types/date=*/host=*/service=api/*.parquet"))[1:])
-    assert files[0].stem == newest["id"]
+    assert sum(size for _, size in stacks.values()) == record["heap_bytes"]
+    (file,) = until(lambda: list(daemon.folder.glob("data/types/date=*/host=*/service=api/*.parquet")))
+    assert file.stem == record["id"]
     query = "select snapshot, service, sum(count)::bigint, sum(shallow_bytes)::bigint from read_parquet(?) group by all"
     rows = duckdb.sql(query, params=[f"{daemon.folder}/data/types/**/*.parquet"]).fetchall()
-    assert (newest["id"], "api", newest["objects"], newest["heap_bytes"]) in rows
-    assert (record["id"], "api", record["objects"], record["heap_bytes"]) in rows
+    assert rows == [(record["id"], "api", record["objects"], record["heap_bytes"])]
 
 
 def sums(daemon: Running, slot: int) -> dict[str, float]:

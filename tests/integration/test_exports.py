@@ -10,32 +10,33 @@ from pathlib import Path
 
 import pytest
 
+import heapscope
+from heapscope.service.exporting import ExportChoice, query_tables, write_export
+from heapscope.service.queries import HeapQueries
 from scripts.check_heapsnapshot import compare
 from tests.support.command_line import run_heapscope
 from tests.support.profile_proto import read_profile
 from tests.support.pythons import Python
-from tests.support.targets import running, situation_named
+from tests.support.targets import MARKER_TYPE, running, situation_named
 
 TOOLKIT = os.environ.get("HEAPSCOPE_SNAPSHOT_TOOLKIT", "")
 
 
 @pytest.mark.integration
-def test_a_running_process_as_a_profile_and_as_tables(one_python: Python, tmp_path: Path) -> None:
-    """The sums of the profile are the heap of the file; SQL counts what the process made."""
-    file, profile = tmp_path / "heap.heapscope", tmp_path / "heap.pb.gz"
+def test_a_running_process_as_a_profile_and_as_tables(one_python: Python) -> None:
+    """The sums of the profile are the heap; SQL counts what the process made."""
     with running(one_python, situation_named("event wait")) as target:
-        done = run_heapscope("snapshot", str(target.pid), "-o", str(file), "--format", "json")
-        assert done.returncode == 0, done.stderr
-        objects = json.loads(done.stdout)["objects"]
-        exported = run_heapscope("export", str(target.pid), "--to", "pprof", "-o", str(profile), "--format", "json")
-    assert exported.returncode == 0, exported.stderr
-    summary = json.loads(exported.stdout)
-    stacks = read_profile(profile.read_bytes())[1]
-    assert sum(count for count, _ in stacks.values()) == summary["objects"]
-    assert sum(size for _, size in stacks.values()) == summary["heap_bytes"]
+        heap = heapscope.capture(target.pid)
+    queries, profile = HeapQueries(heap.snapshot), bytearray()
+    write_export(queries, ExportChoice("pprof"), profile.extend)
+    stacks = read_profile(bytes(profile))[1]
+    assert sum(count for count, _ in stacks.values()) == heap.snapshot.object_count
+    assert sum(size for _, size in stacks.values()) == heap.snapshot.heap_bytes
     assert any(stack[0] == "module __main__" for stack in stacks)
-    asked = run_heapscope("sql", str(file), "select count(*) n, sum(shallow_bytes) b from objects", "--format", "json")
-    assert json.loads(asked.stdout)[0]["n"] == objects
+    query = f"select count(*) from objects where type = '{MARKER_TYPE}'"
+    expected = next(row.count for row in heap.types() if row.type_name == MARKER_TYPE)
+    with query_tables(queries, query, memory_bytes=1 << 28) as (_, parts):
+        assert next(parts) == [(expected,)]
 
 
 @pytest.mark.thirdparty
@@ -43,9 +44,6 @@ def test_the_developer_tools_of_chrome_agree_on_every_retained_size(one_python: 
     """Their own code loads the file: npm's heap-snapshot-toolkit."""
     if not TOOLKIT or shutil.which("node") is None:
         pytest.skip("needs node, and HEAPSCOPE_SNAPSHOT_TOOLKIT: the path of heap-snapshot-toolkit's index.js")
-    import heapscope
-    from heapscope.service.queries import HeapQueries
-
     with running(one_python, situation_named("event wait")) as target:
         heap = heapscope.capture(target.pid)
     found = compare(HeapQueries(heap.snapshot), TOOLKIT, tmp_path)
