@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from heapscope.errors import BudgetExceeded, Cancelled, HeapscopeError, UsageError
 from heapscope.exports.tables import TABLES, Column, Table
@@ -109,13 +110,14 @@ def _add_table(connection: Any, table: Table, name: str = "") -> None:  # noqa: 
     """Numbers are scanned where they are; texts are a small table that is joined."""
     name = name or table.name
     raw = f"__{name}"
-    connection.register(raw, {column.name: np.ascontiguousarray(column.values) for column in table.columns})
+    connection.register(raw, {column.name: _signed(column) for column in table.columns})
     shown: list[str] = []
     joins: list[str] = []
     for column in table.columns:
         value = f"raw.{_name(column.name)}"
         if column.texts is None:
-            shown.append(_maybe(column, value) + f" as {_name(column.name)}")
+            kind = "boolean" if column.kind == "bool" else "bigint"
+            shown.append(f"cast({_maybe(column, value)} as {kind}) as {_name(column.name)}")
             continue
         texts = f"__{name}_{column.name}"
         numbers = np.arange(len(column.texts), dtype=np.int64)
@@ -125,6 +127,12 @@ def _add_table(connection: Any, table: Table, name: str = "") -> None:  # noqa: 
         shown.append(f"{alias}.text as {_name(column.name)}")
     select = f"select {', '.join(shown)} from {_name(raw)} raw{''.join(joins)}"  # noqa: S608 - names of ours
     connection.execute(f"create view {_name(name)} as {select}")
+
+
+def _signed(column: Column) -> npt.NDArray[Any]:
+    """Spark and others know signed numbers of 64 bits only; nothing of ours is larger than half of the unsigned ones."""
+    values = np.ascontiguousarray(column.values)
+    return values.view(np.int64) if values.dtype == np.dtype("<u8") else values
 
 
 def _maybe(column: Column, value: str) -> str:
