@@ -8,11 +8,13 @@ import pytest
 
 from heapscope.wire.protocol import Flag
 from tests.agent_matrix.harness import Heap, run_agent
-from tests.support.pythons import Python, found_pythons
+from tests.support.pythons import Python, found_pythons, one_per_release
 
 pytestmark = [pytest.mark.integration, pytest.mark.apart]
 
-_SUPPORTED = [python for python in found_pythons() if (3, 8) <= python.minor <= (3, 15) and not python.free_threaded]
+_SUPPORTED = one_per_release(
+    python for python in found_pythons() if (3, 8) <= python.minor <= (3, 15) and not python.free_threaded
+)
 _WORD = (1 << 64) - 1
 
 

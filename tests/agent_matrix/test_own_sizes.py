@@ -9,11 +9,11 @@ import pytest
 
 from heapscope.wire.protocol import MAX_OWN_SIZES
 from tests.agent_matrix.harness import run_agent
-from tests.support.pythons import Python, found_pythons
+from tests.support.pythons import Python, found_pythons, one_per_release
 
 pytestmark = pytest.mark.integration
 
-_SUPPORTED = [python for python in found_pythons() if not python.free_threaded]
+_SUPPORTED = one_per_release(python for python in found_pythons() if not python.free_threaded)
 
 ITEMS = """
 import sys, tracemalloc

@@ -8,11 +8,11 @@ import pytest
 
 from heapscope.wire.protocol import Flag
 from tests.agent_matrix.harness import run_agent
-from tests.support.pythons import Python, found_pythons
+from tests.support.pythons import Python, found_pythons, one_per_release
 
 pytestmark = pytest.mark.integration
 
-_ALL = [python for python in found_pythons() if python.minor >= (3, 13) or not python.free_threaded]
+_ALL = one_per_release(python for python in found_pythons() if python.minor >= (3, 13) or not python.free_threaded)
 
 TEXTS = """
 class Slotted(str): __slots__ = ()

@@ -8,11 +8,13 @@ import pytest
 
 from heapscope.wire.protocol import Flag, RootKind
 from tests.agent_matrix.harness import Heap, run_agent
-from tests.support.pythons import Python, found_pythons
+from tests.support.pythons import Python, found_pythons, one_per_release
 
 pytestmark = [pytest.mark.integration, pytest.mark.apart]
 
-_SUPPORTED = [python for python in found_pythons() if (3, 8) <= python.minor <= (3, 15) and not python.free_threaded]
+_SUPPORTED = one_per_release(
+    python for python in found_pythons() if (3, 8) <= python.minor <= (3, 15) and not python.free_threaded
+)
 _COLUMN = {(3, 8): 0, (3, 9): 0, (3, 10): 0, (3, 11): 1, (3, 12): 2, (3, 13): 3, (3, 14): 4, (3, 15): 4}
 
 SHAPES = """

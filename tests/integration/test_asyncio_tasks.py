@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 import heapscope
-from tests.support.pythons import Python, found_pythons
+from tests.support.pythons import Python, found_pythons, one_per_release
 from tests.support.targets import clean_environment
 
 pytestmark = [pytest.mark.integration, pytest.mark.apart]
@@ -45,7 +45,7 @@ asyncio.run(main())
 ITEM_BYTES = 49 + len("item 1")  # at least
 
 
-@pytest.mark.parametrize("python", found_pythons(), ids=lambda python: python.label)
+@pytest.mark.parametrize("python", one_per_release(found_pythons()), ids=lambda python: python.label)
 def test_a_waiting_task_retains_its_locals(python: Python) -> None:
     """With those of the coroutine that it awaits, but nothing that two tasks share; one that has ended holds little."""
     words = [python.path, "-c", PROGRAM]

@@ -10,7 +10,7 @@ from heapscope.service.capture import CaptureOptions, capture
 from heapscope.snapshot.model import Snapshot
 from heapscope.wire.protocol import MAX_NAME, MAX_PATH
 from tests.support.invariants import unharmed
-from tests.support.pythons import Python, found_pythons
+from tests.support.pythons import Python, found_pythons, one_per_release
 from tests.support.targets import PROGRAMS, Situation, running
 
 pytestmark = [pytest.mark.integration, pytest.mark.apart]
@@ -42,7 +42,7 @@ def places(snapshot: Snapshot) -> set[tuple[str, int, str]]:
 
 
 @pytest.fixture(
-    params=[python for python in found_pythons() if python.minor >= (3, 14) or not python.free_threaded],
+    params=one_per_release(python for python in found_pythons() if python.minor >= (3, 14) or not python.free_threaded),
     ids=lambda python: python.label,
 )
 def each_python(request: pytest.FixtureRequest) -> Python:

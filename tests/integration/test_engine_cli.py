@@ -16,7 +16,7 @@ import heapscope
 from heapscope.errors import ExitCode, UsageError
 from heapscope.service.heap import Heap
 from tests.support.command_line import run_heapscope
-from tests.support.pythons import Python, found_pythons
+from tests.support.pythons import Python, found_pythons, one_per_release
 from tests.support.targets import clean_environment
 
 pytestmark = [pytest.mark.integration, pytest.mark.apart]
@@ -135,7 +135,7 @@ def ask(*words: str) -> Any:
     return json.loads(done.stdout)
 
 
-MODERN = [python for python in found_pythons() if python.minor >= (3, 11) and not python.free_threaded]
+MODERN = one_per_release(python for python in found_pythons() if python.minor >= (3, 11) and not python.free_threaded)
 
 
 @pytest.mark.parametrize("python", MODERN, ids=lambda python: python.label)

@@ -11,7 +11,7 @@ import pytest
 
 from heapscope.analysis.slots.model import Cost
 from tests.support.invariants import unharmed
-from tests.support.pythons import Python, usual_pythons
+from tests.support.pythons import Python, one_per_release, usual_pythons
 from tests.support.slots_accuracy import Comparison, compare_target, pool_differences, slots_corpus
 from tests.support.targets import running
 
@@ -36,7 +36,7 @@ Check = Callable[[Python, int, str], None]
 
 
 # The allocator of a debug build puts guard words around each block, so pool headers do not tell sizes.
-PYTHONS = [python for python in usual_pythons() if not python.debug]
+PYTHONS = one_per_release(python for python in usual_pythons() if not python.debug)
 
 
 @pytest.fixture(params=PYTHONS, ids=lambda each: each.label)

@@ -14,7 +14,7 @@ from heapscope.analysis.slots.model import SEVERITY, ChangeKind, ClassChange, Fi
 from heapscope.service.capture import CaptureOptions, capture
 from heapscope.snapshot.model import Snapshot
 from tests.support.hazards import evidence_of, facts_of, type_named
-from tests.support.pythons import Python, found_pythons
+from tests.support.pythons import Python, found_pythons, one_per_release
 from tests.support.targets import PROGRAMS, Situation, running
 
 pytestmark = [pytest.mark.integration, pytest.mark.apart]
@@ -126,7 +126,7 @@ HARMLESS = (
 )
 
 
-PYTHONS = [python for python in found_pythons() if not python.free_threaded and not python.debug]
+PYTHONS = one_per_release(python for python in found_pythons() if not python.free_threaded and not python.debug)
 
 
 @pytest.fixture(params=PYTHONS, ids=lambda each: each.label)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.patching import apply_with
-from tests.support.pythons import Python, usual_pythons
+from tests.support.pythons import Python, one_per_release, usual_pythons
 
 PROGRAM = Path(__file__).with_name("targets") / "patchable.py"
 CHECK = """
@@ -34,7 +34,7 @@ def copied(tmp_path: Path) -> Path:
     return target
 
 
-@pytest.fixture(params=usual_pythons(), ids=lambda each: each.label)
+@pytest.fixture(params=one_per_release(usual_pythons()), ids=lambda each: each.label)
 def python(request: pytest.FixtureRequest) -> Python:
     """Give each interpreter."""
     return request.param  # type: ignore[no-any-return]

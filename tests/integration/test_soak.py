@@ -21,7 +21,7 @@ from tests.support.targets import MARKER_TYPE, Target, children_of, running, sit
 pytestmark = pytest.mark.integration
 
 SITUATIONS = ("long sleep", "GC churn", "asyncio server")
-SHORT, LONG = 20, 200
+SHORT, LONG = 9, 200
 WARM_UP = 3  # imports, the heap's first arenas
 HELPERS_END_S = 20.0
 HOST_SLACK = 2 << 20  # one snapshot of these targets has more: keeping a few is seen
@@ -94,7 +94,7 @@ def check_soak(python: Python, name: str, captures: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SITUATIONS)
-def test_twenty_captures_leave_nothing_behind(name: str, one_python: Python) -> None:
+def test_nine_captures_leave_nothing_behind(name: str, one_python: Python) -> None:
     """In a target that sleeps, one that makes and collects garbage, one that serves."""
     check_soak(one_python, name, SHORT)
 

@@ -90,9 +90,9 @@ def unharmed_but_for_pages(target: Target, allowed: int) -> Iterator[None]:
 
 
 KILLERS = (
-    pytest.param(kill_main_process, rounds(20, 50), id="main process"),
-    pytest.param(kill_process_group, rounds(8, 15), id="process group"),
-    pytest.param(kill_helper, rounds(15, 25), id="helper"),
+    pytest.param(kill_main_process, rounds(12, 50), id="main process"),
+    pytest.param(kill_process_group, rounds(5, 15), id="process group"),
+    pytest.param(kill_helper, rounds(10, 25), id="helper"),
 )
 
 

@@ -17,7 +17,7 @@ from heapscope.analysis.waste.model import Pattern, WasteReport, WasteRow
 from heapscope.analysis.waste.owners import owner_text
 from heapscope.errors import ExitCode
 from tests.support.command_line import run_heapscope
-from tests.support.pythons import Python, found_pythons
+from tests.support.pythons import Python, found_pythons, one_per_release
 from tests.support.targets import clean_environment
 
 pytestmark = [pytest.mark.integration, pytest.mark.apart]
@@ -28,7 +28,7 @@ COUNT = 2000
 # rounding per object is 32,000, so an error in a formula still shows.
 SLACK = 80 * (64 + 128) + 1024
 
-PYTHONS = [python for python in found_pythons() if not python.free_threaded and not python.debug]
+PYTHONS = one_per_release(python for python in found_pythons() if not python.free_threaded and not python.debug)
 
 
 @dataclasses.dataclass(frozen=True)

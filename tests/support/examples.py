@@ -11,9 +11,14 @@ VARIABLE = "HEAPSCOPE_TEST_EXAMPLES"
 USUAL_SHARE = 4
 
 
+def is_thorough() -> bool:
+    """Whether the environment asks for all."""
+    return os.environ.get(VARIABLE) == "all"
+
+
 def rounds(usual: int, thorough: int) -> int:
     """Return how many rounds to make: the greater number where the environment asks for all."""
-    return thorough if os.environ.get(VARIABLE) == "all" else usual
+    return thorough if is_thorough() else usual
 
 
 def examples(thorough: int) -> int:

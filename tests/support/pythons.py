@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tests.support.examples import is_thorough
+
 OLDEST_SUPPORTED = (3, 8)
 PROBE_TIMEOUT_S = 20
 PIN_VARIABLE = "HEAPSCOPE_TEST_PYTHON"
@@ -173,6 +175,18 @@ def usual_pythons() -> list[Python]:
     """
     found = found_pythons()
     return [python for python in found if not python.free_threaded] or found
+
+
+def one_per_release(pythons: Iterable[Python]) -> list[Python]:
+    """Return the newest of each feature release and kind: what follows from a release needs no second patch or linkage of it.
+
+    All of them where the environment asks for everything.
+    """
+    chosen = list(pythons)
+    if not is_thorough():
+        newest = {(python.minor, python.free_threaded, python.debug): python for python in chosen}
+        chosen = [python for python in chosen if newest[python.minor, python.free_threaded, python.debug] is python]
+    return chosen
 
 
 def found_pythons() -> list[Python]:
