@@ -19,6 +19,7 @@ class Scope(enum.Enum):
     TABLE = "Tables"
     TREE = "Dominators"
     REMEDIES = "Other remedies"
+    GROWTH = "Growth"
     PATHS = "Paths"
     INSTANCES = "All instances"
     OBJECT = "One object"
@@ -89,7 +90,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("command_palette", Scope.APP, ("ctrl+p",), "command palette: theme, screenshot, every command by name"),
     Action("view(1)", Scope.MAIN, ("1",), "Overview: figures, biggest types, warnings"),
     Action("view(2)", Scope.MAIN, ("2",), "Types: every type with its count and sizes"),
-    Action("view(3)", Scope.MAIN, ("3",), "Growth: what changed since the baseline"),
+    Action("view(3)", Scope.MAIN, ("3",), "Growth: what grew since the baseline, and who holds it"),
     Action("view(4)", Scope.MAIN, ("4",), "Dominators: who holds the memory, as a tree"),
     Action("view(5)", Scope.MAIN, ("5",), "RSS: where the resident memory is"),
     Action("view(6)", Scope.MAIN, ("6",), "Slots: what __slots__ would save, class by class"),
@@ -125,6 +126,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("retry_holders", Scope.TREE, ("R",), "after an error or a cancel: compute again"),
     Action("other_remedies", Scope.REMEDIES, ("o",), "what else than __slots__ would save memory, and back", "Other"),
     Action("retry_waste", Scope.REMEDIES, ("R",), "after an error or a cancel: search again"),
+    Action("other_growth", Scope.GROWTH, ("o",), "types that grew instead of what holds them, and back", "Types"),
     Action("other_table", Scope.PATHS, ("tab",), "from the paths to the steps, and back", "Steps"),
     Action("back", Scope.PATHS, ("escape",), "take back an exclusion, else go back; cancels the search", "Back"),
     Action("inspect", Scope.PATHS, ("i",), "inspect the step: its attributes, items, referrers", "Inspect"),

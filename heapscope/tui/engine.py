@@ -17,6 +17,8 @@ from heapscope.tui.state import Analysis
 
 if TYPE_CHECKING:
     from heapscope.analysis.diff import HistogramDelta
+    from heapscope.analysis.holder_growth import HolderGrowth
+    from heapscope.analysis.holder_tree import HolderTree
     from heapscope.analysis.memory import MemorySplit
     from heapscope.analysis.waste.model import WasteReport
     from heapscope.graph.library import Oversight
@@ -97,6 +99,12 @@ class Engine(Protocol):
 
     def find_waste(self, holders: HolderIndex, oversight: Oversight) -> WasteReport:
         """Find remedies other than slots; raises Cancelled."""
+
+    def sum_up(self, snapshot: Snapshot, holders: HolderIndex | None, oversight: Oversight) -> HolderTree:
+        """Sum a snapshot up by holders, for growth; raises Cancelled."""
+
+    def measure_growth(self, trees: Sequence[HolderTree]) -> Sequence[HolderGrowth]:
+        """Compare two or more snapshots, oldest first."""
 
     def sample(self, pid: int, start_time: float) -> TargetSample:
         """Look at the target: alive (the same process, not a later one with its number), and how large."""
@@ -233,6 +241,18 @@ class LiveEngine:
         from heapscope.analysis.waste.find import find_waste  # noqa: PLC0415 - numpy, 100 ms
 
         return find_waste(holders.tree.snapshot, holders.paths, oversight=oversight)
+
+    def sum_up(self, snapshot: Snapshot, holders: HolderIndex | None, oversight: Oversight) -> HolderTree:
+        """Sum a snapshot up by holders."""
+        from heapscope.analysis.holder_tree import find_holder_tree  # noqa: PLC0415 - numpy, 100 ms
+
+        return find_holder_tree(snapshot, holders.tree if holders is not None else None, oversight)
+
+    def measure_growth(self, trees: Sequence[HolderTree]) -> Sequence[HolderGrowth]:
+        """Compare snapshots."""
+        from heapscope.analysis.holder_growth import measure_holder_growth  # noqa: PLC0415 - numpy, 100 ms
+
+        return measure_holder_growth(trees)
 
     def sample(self, pid: int, start_time: float) -> TargetSample:
         """Look at the target through psutil."""

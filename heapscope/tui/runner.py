@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import App
 
-from heapscope.tui import holder_jobs, jobs, object_jobs, waste_jobs
+from heapscope.tui import growth_jobs, holder_jobs, jobs, object_jobs, waste_jobs
 from heapscope.tui.engine import Engine
 from heapscope.tui.holders import HolderIndex, PathQuestion
 from heapscope.tui.keeper import Keeper
@@ -114,6 +114,10 @@ class Runner:
         if job is not None:
             job.cancel.set()
         return job is not None
+
+    def compare_growth(self, job: growth_jobs.GrowthJob) -> None:
+        """Start comparing snapshots."""
+        self._start(lambda: growth_jobs.run_growth(self._engine, job, self._app.post_message), "growth")
 
     def open_row(self, wish: holder_jobs.LevelWish) -> None:
         """Start opening a row of the tree."""

@@ -14,6 +14,7 @@ from heapscope.units import format_bytes, format_count, format_delta, format_exa
 if TYPE_CHECKING:
     from heapscope.analysis.diff import HistogramDelta
     from heapscope.analysis.histogram import Histogram
+    from heapscope.analysis.holder_growth import HolderGrowth
     from heapscope.analysis.memory import MemorySplit
     from heapscope.analysis.slots.model import SlotsRow
     from heapscope.analysis.waste.model import WasteReport
@@ -49,13 +50,30 @@ class Taken:
     histogram: Histogram
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Growth:
+    """What grew from the baseline to the snapshot on the screen: holders as they rank, and by type name the shallow bytes in each.
+
+    ``snapshot_count`` snapshots were compared; ``times`` are their moments in seconds since the epoch.
+    """
+
+    holders: tuple[HolderGrowth, ...]
+    shallow: Mapping[str, tuple[int, ...]]
+    times: tuple[float, ...]
+
+    @property
+    def snapshot_count(self) -> int:
+        """How many were compared."""
+        return len(self.times)
+
+
 @dataclass(frozen=True, slots=True)
 class HeapView:
     """What is on the screen: the current analysis, and changes against a baseline.
 
     ``holders`` is None until the dominators are found, ``waste`` until somebody has asked for it. Neither is part of the analysis: a baseline has no need of them.
     ``series`` are the snapshots of this session that are still in memory, oldest first, the current one last; the first is never
-    given up. ``taken`` remembers all of them in the same order. ``memory`` (a MemorySplit) and ``report`` (a Report) are None until known.
+    given up. ``taken`` remembers all of them in the same order. ``memory`` (a MemorySplit), ``report`` (a Report) and ``growth`` are None until known.
     """
 
     current: Analysis
@@ -69,6 +87,7 @@ class HeapView:
     taken: tuple[Taken, ...] = ()
     memory: MemorySplit | None = None
     report: Any = None
+    growth: Growth | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from heapscope.tui.screens.paths import PathsScreen
 from heapscope.tui.screens.picker import PickerScreen
 from heapscope.tui.screens.tabs import TabsScreen
 from heapscope.tui.views.dominators import DominatorsTab
+from heapscope.tui.views.growth import GrowthTab
 from heapscope.tui.views.slots import SlotsTab
 from heapscope.tui.vtable import VTable
 from tests.tui.support.heaps import hostile_snapshot
@@ -45,6 +46,7 @@ OWNERS: dict[Scope, Any] = {
     Scope.TABLE: VTable,
     Scope.TREE: DominatorsTab,
     Scope.REMEDIES: TabsScreen,
+    Scope.GROWTH: GrowthTab,
     Scope.PATHS: PathsScreen,
     Scope.INSTANCES: InstancesScreen,
     Scope.OBJECT: InspectScreen,

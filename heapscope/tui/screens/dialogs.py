@@ -53,6 +53,7 @@ def all_help() -> list[Line]:
         Scope.OBJECT,
         Scope.SLOTS,
         Scope.REMEDIES,
+        Scope.GROWTH,
         Scope.ADVICE,
         Scope.FILTER,
     ):
