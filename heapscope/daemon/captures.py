@@ -167,6 +167,7 @@ class Captures:
             previous=self._previous(request) if request.judge else (),
             observed=request.watch.observed,
             is_urgent=request.trigger is Trigger.RULE,
+            source=f"snap:{record_id}",
         )
         result = await self.workshop.run(job, keep)
         if result.pause_ns is not None:

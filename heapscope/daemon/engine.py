@@ -290,9 +290,8 @@ class Engine:
         if watch.is_held(steady):
             self.announce("held", watch.held_why, level="debug", **watch.names)
             return
-        future = self.captures.submit(
-            target, watch, kind, trigger, judge=target.config.report and kind is Kind.SNAPSHOT
-        )
+        judge = target.config.report and kind is Kind.SNAPSHOT
+        future = self.captures.submit(target, watch, kind, trigger, judge=judge)
         self._spawn(self._actions.judge(target, watch, future))
 
     async def _tidy_again(self) -> None:

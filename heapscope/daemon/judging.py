@@ -9,14 +9,17 @@ import dataclasses
 import enum
 import importlib
 import importlib.util
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
+from heapscope.analysis.histogram import build_histogram
+from heapscope.analysis.memory import split_memory
 from heapscope.daemon.model import OTHER, HolderBytes, TypeCount
+from heapscope.errors import SnapshotFileError
+from heapscope.service.queries import HeapQueries
+from heapscope.snapshot.file import load_snapshot
+from heapscope.snapshot.model import Snapshot
 from heapscope.units import clean_text
-
-if TYPE_CHECKING:
-    from heapscope.snapshot.model import Snapshot
 
 TOP_TYPES = 300
 TOP_HOLDERS = 50
@@ -25,8 +28,6 @@ MAX_NAME = 300
 
 def census_of(snapshot: Snapshot) -> tuple[TypeCount, ...]:
     """Count objects and bytes by type; what is not among the largest is OTHER."""
-    from heapscope.analysis.histogram import build_histogram  # noqa: PLC0415 - numpy
-
     rows = build_histogram(snapshot, recursive=False).rows
     found = [TypeCount(clean_text(row.type_name, MAX_NAME), row.count, row.shallow_bytes) for row in rows[:TOP_TYPES]]
     rest = rows[TOP_TYPES:]
@@ -35,12 +36,9 @@ def census_of(snapshot: Snapshot) -> tuple[TypeCount, ...]:
     return tuple(found)
 
 
-def holders_of(snapshot: Snapshot) -> tuple[HolderBytes, ...]:
+def holders_of(heap: HeapQueries) -> tuple[HolderBytes, ...]:
     """Return what modules and threads hold alone. They are roots, so none is inside another, and the sizes add up."""
-    from heapscope.analysis.dominators import build_dominator_tree  # noqa: PLC0415 - numpy
-
-    tree = build_dominator_tree(snapshot)
-    rows = [("module", row) for row in tree.modules()] + [("thread", row) for row in tree.threads()]
+    rows = [("module", row) for row in heap.tree.modules()] + [("thread", row) for row in heap.tree.threads()]
     rows.sort(key=lambda each: -each[1].retained_bytes)
     return tuple(
         HolderBytes(f"{kind} {clean_text(row.label, MAX_NAME)}", row.retained_bytes)
@@ -49,12 +47,31 @@ def holders_of(snapshot: Snapshot) -> tuple[HolderBytes, ...]:
     )
 
 
-def report_of(snapshots: Sequence[Snapshot]) -> tuple[str, dict[str, Any]] | None:
-    """Return the verdict's kind and the report as JSON values; None where this heapscope has no reports."""
+def memory_of(snapshot: Snapshot) -> dict[str, int]:
+    """Return the parts of the resident memory, which add up to it; nothing where the capture did not read them."""
+    if snapshot.memory is None:
+        return {}
+    return {str(part.part): part.bytes for part in split_memory(snapshot.memory, snapshot).components}
+
+
+def report_of(paths: Iterable[str], heap: HeapQueries, source: str) -> tuple[str, dict[str, Any]] | None:
+    """Return the verdict's kind and the report as JSON values; None where this heapscope has no reports.
+
+    Args:
+        paths: earlier snapshots of the same process, oldest first; each is let go before the next one is read.
+        heap: the newest.
+        source: the word by which commands find it again.
+    """
     if importlib.util.find_spec("heapscope.service.report") is None:
         return None
-    report = importlib.import_module("heapscope.service.report").report_on(snapshots)
-    plain = as_plain(report)
+    reports = importlib.import_module("heapscope.service.report")
+    earlier = []
+    for path in paths:
+        try:
+            earlier.append(reports.summarise(load_snapshot(path)))
+        except SnapshotFileError:
+            continue  # thinned meanwhile
+    plain = as_plain(reports.report_on([*earlier, heap.snapshot], heap=heap, source=source))
     return str(plain["verdict"]["kind"]), plain
 
 
@@ -76,9 +93,3 @@ def as_plain(value: object, depth: int = 0) -> Any:  # noqa: ANN401 - JSON value
     if isinstance(value, (list, tuple, set, frozenset)):
         return [as_plain(one, depth + 1) for one in value]
     return None
-
-
-def memory_of(report: dict[str, Any]) -> dict[str, int]:
-    """Return the parts of the resident memory that a report tells of."""
-    components = (report.get("memory") or {}).get("components") or []
-    return {str(part["part"]): int(part["bytes"]) for part in components}

@@ -188,16 +188,10 @@ def _observed(job: dict[str, Any], snapshot: Snapshot) -> list[object] | None:
 
 def _judge(job: dict[str, Any], snapshot: Snapshot) -> None:
     from heapscope.daemon.judging import holders_of, memory_of, report_of  # noqa: PLC0415
-    from heapscope.errors import SnapshotFileError  # noqa: PLC0415
-    from heapscope.snapshot.file import load_snapshot  # noqa: PLC0415
+    from heapscope.service.queries import HeapQueries  # noqa: PLC0415
 
-    holders = [[row.holder, row.retained_bytes] for row in holders_of(snapshot)]
-    earlier = []
-    for path in job.get("previous", []):
-        try:
-            earlier.append(load_snapshot(path))
-        except SnapshotFileError:
-            continue  # thinned meanwhile
-    found = report_of([*earlier, snapshot])
-    verdict, report = found if found is not None else ("", {})
-    say("judged", holders=holders, memory=memory_of(report), verdict=verdict, report=report)
+    heap = HeapQueries(snapshot)
+    holders = [[row.holder, row.retained_bytes] for row in holders_of(heap)]
+    memory = memory_of(snapshot)
+    verdict, report = report_of(job["previous"], heap, job["source"]) or ("", {})
+    say("judged", holders=holders, memory=memory, verdict=verdict, report=report)

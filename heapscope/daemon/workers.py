@@ -39,6 +39,7 @@ class Job:
     previous: tuple[str, ...] = ()
     observed: tuple[Any, ...] | None = None
     is_urgent: bool = False
+    source: str = ""  # the word by which commands find the snapshot again
 
 
 @dataclass(slots=True)
@@ -129,6 +130,7 @@ class Worker:
             "timeout_s": float(job.capture.timeout),
             "unshared_limit": int(job.capture.unshared_limit),
             "judge": job.judge,
+            "source": job.source,
             "urgent": job.is_urgent,
             "previous": list(job.previous),
             "observed": list(job.observed) if job.observed else None,
