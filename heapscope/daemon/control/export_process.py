@@ -6,6 +6,7 @@ Arguments: bytes of address space, niceness, snapshot file, format, table ("" fo
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -23,7 +24,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (int(memory), int(memory)))
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    os.nice(int(nice))
+    with contextlib.suppress(OSError):  # where the unit forbids it, the unit has set it
+        os.nice(max(0, int(nice) - os.getpriority(os.PRIO_PROCESS, 0)))
     try:
         export(source, kind, table, out, json.loads(constants))
     except Exception as error:  # noqa: BLE001 - the boundary of this process: the daemon hears what went wrong

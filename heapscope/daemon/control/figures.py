@@ -5,6 +5,7 @@ Never asks a process: readings and records are the daemon's. May block for the d
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from heapscope.daemon.store import Store, Totals
 from heapscope.errors import HeapscopeError
 
 MAX_REMEMBERED = 256
+REPORT_S = 300.0  # after which no report is made any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,16 @@ class FigureSource:
     def _read(self, store: Store, record: Record | None) -> Details:
         if record is None:
             return Details()
-        key = f"{record.id} {record.verdict}"  # the report comes later than the record
-        if key not in self._details:
-            try:
-                self._details[key] = store.details(record)
-            except HeapscopeError:
-                return Details()  # evicted meanwhile
+        known = self._details.get(record.id)
+        if known is not None:
+            return known
+        try:
+            details = store.details(record)
+        except HeapscopeError:
+            return Details()  # evicted meanwhile
+        # The report comes some time after its record, and may yet come.
+        if details.holders or time.time() - record.captured_at > REPORT_S:
+            self._details[record.id] = details
             while len(self._details) > MAX_REMEMBERED:
                 self._details.popitem(last=False)
-        return self._details[key]
+        return details

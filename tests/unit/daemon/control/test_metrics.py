@@ -12,6 +12,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from heapscope.analysis.memory import Part
 from heapscope.analysis.suspects.model import VerdictKind
 from heapscope.daemon.config import MetricsConfig
 from heapscope.daemon.control import metrics_server
@@ -137,6 +138,7 @@ def test_the_verdict_is_one_of_a_list(daemon: FakeDaemon, address: str) -> None:
     assert total(found, "heapscope_verdict") == 1
     assert len(found["heapscope_verdict"]) == len(VERDICTS)
     assert tuple(VerdictKind) == VERDICTS
+    assert set(COMPONENTS) == set(Part)
 
 
 def test_a_file_for_node_exporter_says_the_same(daemon: FakeDaemon, address: str, tmp_path: Path) -> None:
@@ -196,8 +198,8 @@ def test_a_name_that_was_large_keeps_its_series_for_a_while() -> None:
 def test_durations_and_pauses_are_counted_in_buckets() -> None:
     """Cumulative, as the format has it; other events say nothing."""
     seen = Observations()
-    for seconds, pause in ((0.4, 1_000_000), (3.0, 3_000_000_000), ("x", None)):
-        fields: dict[str, Any] = {"seconds": seconds, "pause_ns": pause}
+    for seconds, pause in ((0.4, 1.0), (3.0, 3000.0), ("x", None)):
+        fields: dict[str, Any] = {"seconds": seconds, "pause_ms": pause}
         seen.take(Event(1, 0.0, "snapshot_stored", "", "api", 0, fields))
     seen.take(Event(2, 0.0, "request", "", "api", 0, {"seconds": 1.0}))
     assert seen.durations["api"].buckets()[0] == ("0.5", 1.0)
