@@ -21,6 +21,7 @@ from heapscope.snapshot.model import U32Array
 from heapscope.units import clean_text, format_bytes, format_count
 
 MAX_FRAMES = 200
+MAX_CHAIN = 1 << 12
 MAX_NAMED_FRAMES = 4
 FEW = 3
 _TRACEBACK, _FRAME = "builtins.traceback", "builtins.frame"
@@ -117,10 +118,11 @@ def _links_of(scene: Scene, exception: int) -> list[tuple[int, int]]:
     return links
 
 
-def _held_by_variables(scene: Scene, frame: int) -> int:
-    """Give what a frame keeps beside other frames and the exception itself."""
-    below = scene.tree.children_of(frame)[:MAX_FRAMES].tolist()
-    return sum(scene.retained(one) for one in below if scene.is_object(one) and not _is_of_exception(scene, one))
+def _variables_of(scene: Scene, frame: int, exception: int) -> list[int]:
+    """List what a frame refers to and what only the exception keeps, largest first: several frames may share a variable."""
+    held = [one for one in scene.references(frame)[:MAX_FRAMES].tolist() if not _is_of_exception(scene, one)]
+    kept = [one for one in dict.fromkeys(held) if exception in scene.tree.dominators.chain(one)[:MAX_CHAIN]]
+    return sorted(kept, key=scene.retained, reverse=True)
 
 
 def _is_of_exception(scene: Scene, index: int) -> bool:
@@ -137,11 +139,11 @@ def _path(
     else:
         way = naming.way_to(example)
     if links:
-        number = max(range(len(links)), key=lambda at: _held_by_variables(scene, links[at][1]))
-        frame = links[number][1]
+        variables = [_variables_of(scene, frame, example) for _, frame in links]
+        sizes = [sum(map(scene.retained, held)) for held in variables]
+        number = sizes.index(max(sizes))
         way += [link for link, _ in links[: number + 1] if link != example]
-        way.append(frame)
-        way += [one for one in scene.tree.children_of(frame)[:8].tolist() if not _is_of_exception(scene, one)][:1]
+        way += [links[number][1], *variables[number][:1]]
     return naming.steps_along(way)
 
 

@@ -87,8 +87,9 @@ def _settle(suspect: Suspect, growth: Sequence[HolderGrowth], steps: int) -> Sus
 
 
 def _rank(suspect: Suspect) -> tuple[int, bool, float, str]:
-    """Order by confidence; among equals, what grew comes before what is large."""
-    return -suspect.confidence, suspect.growth_bytes is None, -suspect.weight, suspect.holder
+    """Order by confidence; among those of the lowest, what grew comes before what is large."""
+    is_large_only = suspect.confidence is Confidence.LOW and suspect.growth_bytes is None
+    return -suspect.confidence, is_large_only, -suspect.weight, suspect.holder
 
 
 def figures_of(scene: Scene, older: Sequence[Past] = ()) -> HeapFigures:

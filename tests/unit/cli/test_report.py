@@ -9,7 +9,10 @@ import pytest
 
 from heapscope.cli.fail_if import parse_condition
 from heapscope.cli.main import main
-from heapscope.snapshot.file import save_snapshot
+from heapscope.errors import TargetGone
+from heapscope.service.report import ReportSeries
+from heapscope.service.series import Ended, Plan
+from heapscope.snapshot.file import load_snapshot, save_snapshot
 from tests.support.growing_heap import Service
 
 SCALE = 40_000
@@ -85,6 +88,23 @@ def test_watching_takes_one_process(ask: Any, paths: list[str]) -> None:
     """Not files, and an interval alone means nothing."""
     for words in ([paths[0], "--for", "1m"], [paths[0], "--every", "1m"], ["1", "2", "--for", "1m"]):
         ask("report", *words, code=2, text=True)
+
+
+def test_a_process_is_watched_until_it_ends(ask: Any, paths: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what there is, the report is written; the exit code says that it ended early."""
+
+    def watch(pid: int, plan: Plan, series: ReportSeries, _options: object, **_: object) -> Ended:
+        assert (pid, plan.for_s, plan.every_s) == (7, 600, 60)
+        for path in paths:
+            series.add(load_snapshot(path))
+        return Ended(TargetGone("there is no process 7 any more"), ("no head-room",))
+
+    monkeypatch.setattr("heapscope.service.series.watch", watch)
+    found = ask("report", "7", "--for", "10m", code=4)
+    assert (found["snapshots"], found["verdict"]["kind"]) == (3, "growing")
+    assert found["suspects"][0]["next"][0].startswith("heapscope paths 7 --address 0x")
+    assert "no process 7 any more" in ask.said
+    assert "no head-room" in ask.said
 
 
 @pytest.mark.parametrize("module", ["types", "growth", "dominators", "paths", "object", "slots", "rss", "report"])
