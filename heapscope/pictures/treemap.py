@@ -18,7 +18,7 @@ from heapscope.pictures.words import row_words
 from heapscope.snapshot.model import U32Array
 from heapscope.units import format_count
 
-MAX_CELLS = 24  # below one node
+MAX_CELLS = 40  # below one node
 MIN_SHARE = 0.004  # of what holds it; smaller cells cannot be seen, let alone read
 LOOK_AHEAD = 200  # rows of one level that are looked at
 
@@ -35,7 +35,8 @@ class CellKind(enum.StrEnum):
 class Cell:
     """What a rectangle stands for: one node, several of one type, or what has no cell of its own. Sizes in requested bytes.
 
-    ``share`` is 0...1 of the level. ``nodes`` is empty for what cannot be entered. ``label`` has foreign names in it.
+    ``share`` is 0...1 of the level. ``level_of`` divides a cell that ``can_open``, given its ``nodes`` and ``skip``; for what has
+    no cell of its own these are the nodes of the level, without the rows shown. ``label`` has foreign names in it.
     """
 
     kind: CellKind
@@ -45,6 +46,7 @@ class Cell:
     count: int
     nodes: U32Array | None = None
     can_open: bool = False
+    skip: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,23 +59,27 @@ class Rect:
     height: float
 
 
-def level_of(tree: DominatorTree, nodes: int | U32Array, *, limit: int = MAX_CELLS) -> tuple[Cell, ...]:
+def level_of(tree: DominatorTree, nodes: int | U32Array, *, skip: int = 0, limit: int = MAX_CELLS) -> tuple[Cell, ...]:
     """Divide what a node, or several, retain: into rows of the tree, the rest, and the nodes themselves; largest first.
 
-    O(children log children), and O(children) of memory.
+    With ``skip``, only what so many first rows and the nodes themselves leave. O(children log children), and O(children) of memory.
     """
     above = tree.row(nodes)
-    total = above.retained_bytes
-    if not total:
+    found = tree.rows(above.nodes, limit=skip + LOOK_AHEAD) if above.retained_bytes else ()
+    total = above.retained_bytes - sum(row.retained_bytes for row in found[:skip])
+    total -= above.shallow_bytes if skip else 0
+    if total <= 0:
         return ()
-    rows = [row for row in tree.rows(above.nodes, limit=LOOK_AHEAD) if row.retained_bytes >= MIN_SHARE * total][:limit]
-    cells = [_cell(tree, row, total) for row in rows]
-    left = total - above.shallow_bytes - sum(row.retained_bytes for row in rows)
+    # At least one, so that what is skipped grows from level to level.
+    rows = [row for row in found[skip:] if row.retained_bytes >= MIN_SHARE * total][:limit] or [*found[skip : skip + 1]]
+    cells = [_cell(tree, row, total) for row in rows if row.retained_bytes]
+    left = total - sum(row.retained_bytes for row in rows) - (0 if skip else above.shallow_bytes)
     if left > 0:
-        children = above.child_count - sum(row.count for row in rows)
+        children = above.child_count - sum(row.count for row in (*found[:skip], *rows))
         words = f"{format_count(children)} smaller"
-        cells.append(Cell(CellKind.OTHER, words, left, left / total, children))
-    if above.shallow_bytes:
+        skipped = skip + len(rows)
+        cells.append(Cell(CellKind.OTHER, words, left, left / total, children, above.nodes, len(rows) > 0, skipped))
+    if above.shallow_bytes and not skip:
         share = above.shallow_bytes / total
         cells.append(Cell(CellKind.ITSELF, "itself", above.shallow_bytes, share, above.count))
     return tuple(sorted(cells, key=lambda cell: -cell.retained_bytes))
@@ -99,6 +105,8 @@ def squarify(sizes: Sequence[float], area: Rect, *, stretch: float = 1.0) -> tup
     total = sum(sizes)
     if not sizes or total <= 0:
         return ()
+    if area.width <= 0 or area.height <= 0:
+        return (Rect(area.x, area.y, 0, 0),) * len(sizes)
     # Squares in an area that is as many times narrower are rectangles of that shape in the one asked for.
     left = Rect(area.x / stretch, area.y, area.width / stretch, area.height)
     scale = left.width * left.height / total

@@ -33,7 +33,8 @@ def blocks_of(tree: DominatorTree, nodes: int | U32Array | None = None) -> tuple
     """Divide what some nodes retain, by default everything that lives, in two levels."""
     found = []
     for cell in level_of(tree, tree.root if nodes is None else nodes):
-        inside = level_of(tree, cell.nodes, limit=MAX_INNER) if cell.nodes is not None and cell.can_open else ()
+        is_row = cell.kind is CellKind.ROWS and cell.can_open and cell.nodes is not None
+        inside = level_of(tree, cell.nodes, limit=MAX_INNER) if is_row and cell.nodes is not None else ()
         found.append(Block(cell, tuple(Block(one) for one in inside) if len(inside) > 1 else ()))
     return tuple(found)
 

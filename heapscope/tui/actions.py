@@ -18,6 +18,7 @@ class Scope(enum.Enum):
     MAIN = "Looking at a snapshot"
     TABLE = "Tables"
     TREE = "Dominators"
+    TREEMAP = "Treemap"
     REMEDIES = "Other remedies"
     GROWTH = "Growth"
     PATHS = "Paths"
@@ -123,7 +124,21 @@ ACTIONS: tuple[Action, ...] = (
     Action("open", Scope.TREE, ("right", "l"), "open the row; of an open one: its first child", "Open", "→←"),
     Action("close", Scope.TREE, ("left", "h"), "close the row; of a closed one: what holds it"),
     Action("toggle_merge", Scope.TREE, ("m",), "children of one type as one row, or each for itself", "Merge"),
+    Action("treemap", Scope.TREE, ("t",), "draw what the row retains as a treemap", "Treemap"),
     Action("retry_holders", Scope.TREE, ("R",), "after an error or a cancel: compute again"),
+    Action("move(-1, 0)", Scope.TREEMAP, ("left", "h"), "the cell on the left"),
+    Action("move(1, 0)", Scope.TREEMAP, ("right", "l"), "the cell on the right"),
+    Action("move(0, -1)", Scope.TREEMAP, ("up", "k"), "the cell above"),
+    Action("move(0, 1)", Scope.TREEMAP, ("down", "j"), "the cell below", "Move", "↑↓"),
+    Action("enter", Scope.TREEMAP, ("enter",), "divide the cell among what it holds", "Divide"),
+    Action("back", Scope.TREEMAP, ("escape", "backspace"), "out of the cell; at last back to the tree", "Out"),
+    Action("paths", Scope.TREEMAP, ("p",), "paths from the roots to the cell's objects", "Paths"),
+    Action("inspect", Scope.TREEMAP, ("i",), "inspect the cell's object, the largest of several", "Inspect"),
+    Action("show_place", Scope.TREEMAP, ("d",), "show the cell in the dominator tree", "Dominators"),
+    Action("toggle_exact", Scope.TREEMAP, ("u",), "switch between 1.5M and exact bytes"),
+    Action("retry", Scope.TREEMAP, ("R",), "after an error: try again"),
+    Action("app.show_help", Scope.TREEMAP, ("question_mark",), "this help", "Help"),
+    Action("app.quit", Scope.TREEMAP, ("q",), "quit; asks only while a capture runs", "Quit"),
     Action("other_remedies", Scope.REMEDIES, ("o",), "what else than __slots__ would save memory, and back", "Other"),
     Action("retry_waste", Scope.REMEDIES, ("R",), "after an error or a cancel: search again"),
     Action("other_growth", Scope.GROWTH, ("o",), "types that grew instead of what holds them, and back", "Types"),

@@ -12,7 +12,7 @@ from heapscope.tui import jobs
 from heapscope.tui.app_advice import AdviceApp
 from heapscope.tui.app_files import FilesApp
 from heapscope.tui.app_growth import GrowthApp
-from heapscope.tui.app_objects import ObjectsApp
+from heapscope.tui.app_treemap import TreemapApp
 from heapscope.tui.keeper import Keeper
 from heapscope.tui.presenters.capture import progress_line
 from heapscope.tui.screens.attach import AttachScreen
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SAMPLE_S = 2.0  # the header's RSS; a sparkline of 8 cells then shows 16 seconds
 
 
-class HeapscopeApp(GrowthApp, ObjectsApp, FilesApp, AdviceApp):
+class HeapscopeApp(GrowthApp, TreemapApp, FilesApp, AdviceApp):
     """The terminal UI: moves what the keeper holds between threads and screens."""
 
     async def on_mount(self) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import App
 
-from heapscope.tui import growth_jobs, holder_jobs, jobs, object_jobs, waste_jobs
+from heapscope.tui import growth_jobs, holder_jobs, jobs, object_jobs, treemap_jobs, waste_jobs
 from heapscope.tui.engine import Engine
 from heapscope.tui.holders import HolderIndex, PathQuestion
 from heapscope.tui.keeper import Keeper
@@ -126,6 +126,10 @@ class Runner:
     def descend(self, wish: holder_jobs.DescentWish) -> None:
         """Start opening the tree down to a place."""
         self._start(lambda: holder_jobs.run_descent(self._engine, wish, self._app.post_message), "tree")
+
+    def divide(self, wish: treemap_jobs.CellsWish) -> None:
+        """Start dividing a level of a treemap."""
+        self._start(lambda: treemap_jobs.run_cells(wish, self._app.post_message), "treemap")
 
     def list_targets(self) -> None:
         """Read the list of processes."""

@@ -26,6 +26,7 @@ from heapscope.tui.screens.main import MainScreen
 from heapscope.tui.screens.paths import PathsScreen
 from heapscope.tui.screens.picker import PickerScreen
 from heapscope.tui.screens.tabs import TabsScreen
+from heapscope.tui.screens.treemap import TreemapScreen
 from heapscope.tui.views.dominators import DominatorsTab
 from heapscope.tui.views.growth import GrowthTab
 from heapscope.tui.views.slots import SlotsTab
@@ -47,6 +48,7 @@ OWNERS: dict[Scope, Any] = {
     Scope.TREE: DominatorsTab,
     Scope.REMEDIES: TabsScreen,
     Scope.GROWTH: GrowthTab,
+    Scope.TREEMAP: TreemapScreen,
     Scope.PATHS: PathsScreen,
     Scope.INSTANCES: InstancesScreen,
     Scope.OBJECT: InspectScreen,
@@ -87,6 +89,7 @@ def test_no_key_means_two_things_in_one_place() -> None:
     together = [
         (Scope.MAIN, Scope.TABLE, Scope.TREE, Scope.APP),
         (Scope.PATHS, Scope.TABLE, Scope.APP),
+        (Scope.TREEMAP, Scope.APP),
         (Scope.INSTANCES, Scope.TABLE, Scope.APP),
         (Scope.OBJECT, Scope.TABLE, Scope.APP),
         (Scope.PICKER, Scope.TABLE),

@@ -144,6 +144,13 @@ def path_question_of(tree: DominatorTree, item: TreeItem) -> PathQuestion | None
     return PathQuestion(f"{item.count:,} × {shown_type(item.row.type_name, MAX_LABEL)}", objects=item.row.nodes)
 
 
+def treemap_question(tree: DominatorTree, item: TreeItem | None, writing: Writing) -> PathQuestion:
+    """Return the question for the treemap of a line; of everything where there is nothing below it."""
+    if item is None or item.row is None or not item.row.child_count:
+        return PathQuestion("<roots>")
+    return PathQuestion(item_words(tree, item, writing), objects=item.row.nodes)
+
+
 def tree_head(tree: DominatorTree, writing: Writing, *, merge: bool, width: int) -> Line:
     """Write the line above the tree."""
     garbage = tree.roots.garbage_bytes

@@ -48,6 +48,7 @@ def all_help() -> list[Line]:
         Scope.MAIN,
         Scope.TABLE,
         Scope.TREE,
+        Scope.TREEMAP,
         Scope.PATHS,
         Scope.INSTANCES,
         Scope.OBJECT,

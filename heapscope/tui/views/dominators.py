@@ -52,6 +52,14 @@ class DominatorsTab(HeapTab):
             super().__init__()
             self.wish = wish
 
+    class TreemapWanted(Message):
+        """What a row retains should be drawn."""
+
+        def __init__(self, holders: HolderIndex, question: PathQuestion) -> None:
+            super().__init__()
+            self.holders = holders
+            self.question = question
+
     class HoldersWanted(Message):
         """The dominators should be computed again."""
 
@@ -223,6 +231,12 @@ class DominatorsTab(HeapTab):
         self.merge = not self.merge
         self.show_place(None)
         self.show_around()
+
+    def action_treemap(self) -> None:
+        """Draw what the row under the cursor retains; all that lives, where that cannot be divided."""
+        if self.holders is not None and self.tree_model is not None:
+            question = words.treemap_question(self.holders.tree, self.current_row(), self.writing)
+            self.post_message(self.TreemapWanted(self.holders, question))
 
     def action_retry_holders(self) -> None:
         """Compute the dominators again after an error."""
