@@ -17,14 +17,15 @@ def row_words(tree: DominatorTree, row: TreeRow) -> str:
     if row.count > 1:
         return f"{format_count(row.count)} × {short_type_name(row.type_name)}"
     if row.root is not None and row.root.kind in _SPEAKING_KINDS:
-        return _root_words(row.root)
+        return root_words(row.root)
     node = int(row.nodes[0])
     if node >= tree.snapshot.object_count:
         return ROOT_NAME
     return _object_words(tree, node, row)
 
 
-def _root_words(root: RootInfo) -> str:
+def root_words(root: RootInfo) -> str:
+    """Say why something is a root, in the words that find it: ``module app``, ``frame handle app/web.py:88``."""
     if root.kind == "frame":
         function, space, place = root.label.partition(" ")
         return f"frame {function}{space}{'/'.join(place.split('/')[-2:])}"

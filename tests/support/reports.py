@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from heapscope.analysis.dominators import build_dominator_tree
+from heapscope.analysis.memory import Component, MemorySplit, Part
 from heapscope.analysis.slots.model import SlotsRow
 from heapscope.analysis.slots.model import Verdict as SlotsVerdict
 from heapscope.analysis.suspects.model import (
@@ -24,24 +23,11 @@ from heapscope.pictures.treemap_svg import Block, blocks_of
 from tests.support.shop import Shop
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Part:
-    """One part of the resident memory."""
-
-    part: str
-    bytes: int
-    notes: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Split:
-    """Where the resident memory is."""
-
-    rss_bytes: int
-    limit_bytes: int | None
-    components: tuple[Part, ...]
-    verdict: str
-    trim_bytes: int = 0
+def split(name: str) -> MemorySplit:
+    """Give where the resident memory is; every note is the name."""
+    parts = (Part.PYTHON_OBJECTS, Part.MALLOC_USED, Part.UNEXPLAINED)
+    components = tuple(Component(part, 300_000_000, (name,)) for part in parts)
+    return MemorySplit(900_000_000, 890_000_000, 880_000_000, 0, 4 << 30, name, components, True, name, 0)
 
 
 def figures(name: str = "api-worker") -> HeapFigures:
@@ -86,12 +72,11 @@ def suspect(name: str, *, steps: int = 4, sentences: int = 3) -> Suspect:
 
 def report(name: str = "app.sessions.REGISTRY.sessions", *, suspects: int = 2, **sizes: int) -> Report:
     """Give a report in which every text is, or holds, the name."""
-    parts = tuple(Part(part, 300_000_000, (name,)) for part in ("python_objects", "malloc_used", "unexplained"))
     return Report(
         verdict=Verdict(VerdictKind.GROWING, name, Confidence.HIGH, (name,)),
         suspects=tuple(suspect(name, **sizes) for _ in range(suspects)),
         figures=figures(name),
-        memory=Split(900_000_000, 4 << 30, parts, name),
+        memory=split(name),
         interval_s=1860,
         snapshot_count=7,
         warnings=(name,),

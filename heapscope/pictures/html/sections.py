@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from heapscope.analysis.suspects.model import Confidence, HeapFigures, MemorySplit, Report, Suspect
+from heapscope.analysis.memory import MemorySplit
+from heapscope.analysis.suspects.model import Confidence, HeapFigures, Report, Suspect
 from heapscope.pictures.graph import Graph
 from heapscope.pictures.html.parts import Html, bar, element, join, listed, number, row, table, text
 from heapscope.pictures.html.tables import PageTables
