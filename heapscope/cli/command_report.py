@@ -18,6 +18,7 @@ from heapscope.cli.fail_if import Condition, Facts, Vocabulary, fail_if_option, 
 from heapscope.cli.options import CaptureChoice, capture_options, parse_duration
 from heapscope.cli.output import OutputOptions, check_output_path, write_text
 from heapscope.cli.talk import ProgressLine, Talk
+from heapscope.cli.talk import talk as talk_of_run
 from heapscope.errors import HeapscopeError, UsageError
 
 if TYPE_CHECKING:  # numpy costs 100 ms
@@ -60,8 +61,20 @@ def _as_json(report: Report, snapshot: Snapshot) -> str:
     return json.dumps(report_object(report, snapshot), indent=1) + "\n"
 
 
+def _as_html(report: Report, snapshot: Snapshot) -> str:
+    from heapscope.service.report_page import report_page  # noqa: PLC0415 - only for this format
+
+    with _watched(talk_of_run(), "page") as oversight:
+        return report_page(report, snapshot, oversight=oversight)
+
+
 # format: how it is written. Each is given the report and the snapshot that it is about.
-WRITERS: Mapping[str, Callable[[Report, Snapshot], str]] = {"text": _as_text, "md": _as_markdown, "json": _as_json}
+WRITERS: Mapping[str, Callable[[Report, Snapshot], str]] = {
+    "text": _as_text,
+    "md": _as_markdown,
+    "json": _as_json,
+    "html": _as_html,
+}
 
 
 @click.command("report", short_help="Say in one sentence what holds the memory, and who may hold too much of it.")
@@ -77,7 +90,7 @@ WRITERS: Mapping[str, Callable[[Report, Snapshot], str]] = {"text": _as_text, "m
     type=click.Choice(list(WRITERS)),
     default="text",
     show_default=True,
-    help="Text for a terminal, Markdown for a ticket, JSON for a program.",
+    help="Text for a terminal, Markdown for a ticket, JSON for a program, HTML as one page for a browser.",
 )
 @click.option("-o", "--output", type=click.Path(), metavar="FILE", help="Write into a file instead of stdout.")
 @click.option("-f", "--force", "--overwrite", is_flag=True, help="Overwrite that file.")

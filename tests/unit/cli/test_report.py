@@ -53,6 +53,17 @@ def test_the_next_command_works(ask: Any, paths: list[str]) -> None:
         assert ask(*words)
 
 
+def test_a_page_for_a_browser_is_one_file(ask: Any, paths: list[str], tmp_path: Path) -> None:
+    """With the suspect, the way to it, and the treemap."""
+    file = tmp_path / "report.html"
+    ask("report", *paths, "--format", "html", "-o", str(file), text=True)
+    page = file.read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "Ways from roots to app.sessions.SESSIONS" in page
+    assert "module app.sessions" in page
+    assert "<script" not in page
+
+
 def test_one_file_is_not_enough(ask: Any, paths: list[str]) -> None:
     """And says what to do."""
     found = ask("report", paths[0])
