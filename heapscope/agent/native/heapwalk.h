@@ -269,6 +269,7 @@ int is_subtype(Object type, Object base);
 int is_instance_of(Object object, Object base);
 
 /* seen.c */
+void seen_prefetch(Object object);
 int seen_mark(Object object); /* 1 when it was not marked before, 0 when it was, -1 when memory is gone */
 int done_mark(Object object);
 int seen_is_done(Object object);
@@ -318,7 +319,13 @@ u64 values_block_bytes(Object values, u64 keys_total, u64 *used);
 u64 inline_bytes(u64 capacity, Object block, u64 fixed, int is_early);
 
 /* plans.c */
-struct Plan *plan_of(Object type);
+extern struct Plan *recent_plan[256];
+struct Plan *plan_find(Object type);
+static inline struct Plan *plan_of(Object type)
+{
+    struct Plan *recent = recent_plan[type >> 5 & 255];
+    return recent != NULL && recent->type == type ? recent : plan_find(type);
+}
 struct Plan *plan_first_with_tallies(void);
 void plan_keep_for_tallies(struct Plan *plan);
 Object type_dict(Object type);

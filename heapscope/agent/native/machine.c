@@ -83,6 +83,9 @@ void machine_volunteer_for_oom(void)
     machine_close((int)descriptor);
 }
 
+#undef memcpy
+#undef memset
+
 void *memcpy(void *restrict to, const void *restrict from, size_t size)
 {
     unsigned char *target = to;

@@ -82,4 +82,8 @@ void *memcpy(void *to, const void *from, size_t size);
 void *memset(void *to, int value, size_t size);
 int memcmp(const void *left, const void *right, size_t size);
 
+/* Without a libc the compiler takes these for any functions, and calls them for a single word. */
+#define memcpy __builtin_memcpy
+#define memset __builtin_memset
+
 #endif

@@ -264,12 +264,11 @@ static struct Plan *make_plan(Object type)
     return plan;
 }
 
-struct Plan *plan_of(Object type)
+struct Plan *recent_plan[256];
+
+struct Plan *plan_find(Object type)
 {
-    static struct Plan *recent[256];
-    struct Plan **cached = &recent[type >> 5 & 255];
-    if (*cached != NULL && (*cached)->type == type)
-        return *cached;
+    struct Plan **cached = &recent_plan[type >> 5 & 255];
     if (slot_count != 0)
         for (u64 at = slot_of(type) & (slot_count - 1); slots[at] != NULL; at = (at + 1) & (slot_count - 1))
             if (slots[at]->type == type)

@@ -20,8 +20,12 @@ struct Middle {
 static struct Middle *top[1 << TOP_BITS];
 static struct Leaf *spare;
 static unsigned spare_count;
-static u64 last_number = UINT64_MAX;
-static struct Leaf *last_leaf;
+
+/* Leaves met lately, by the low bits of their number: an object and what it refers to often lie in different ones. */
+static struct {
+    u64 number;
+    struct Leaf *leaf;
+} recent[64];
 
 static struct Leaf *new_leaf(void)
 {
@@ -37,11 +41,8 @@ static struct Leaf *new_leaf(void)
     return spare++;
 }
 
-static struct Leaf *find_leaf(Object object)
+static struct Leaf *find_leaf_slowly(u64 number)
 {
-    u64 number = object >> LEAF_BITS;
-    if (number == last_number)
-        return last_leaf;
     if (number >> (TOP_BITS + MIDDLE_BITS))
         return NULL;
     struct Middle **middle = &top[number >> MIDDLE_BITS];
@@ -52,9 +53,14 @@ static struct Leaf *find_leaf(Object object)
     struct Leaf **leaf = &(*middle)->leaf[number & ((1 << MIDDLE_BITS) - 1)];
     if (*leaf == NULL && (*leaf = new_leaf()) == NULL)
         return NULL;
-    last_number = number;
-    last_leaf = *leaf;
-    return *leaf;
+    recent[number & 63].number = number;
+    return recent[number & 63].leaf = *leaf;
+}
+
+static inline struct Leaf *find_leaf(Object object)
+{
+    u64 number = object >> LEAF_BITS;
+    return recent[number & 63].number == number && number != 0 ? recent[number & 63].leaf : find_leaf_slowly(number);
 }
 
 static int mark(u64 *words, Object object)

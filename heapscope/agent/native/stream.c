@@ -77,62 +77,74 @@ void stream_flush(void)
         walk.failure = "too-many-objects";
 }
 
-static inline void put_varint(u64 value)
+/* Without a loop: how many bytes it takes is hard to foresee. Writes a whole word; what is behind the number comes next. */
+static inline u8 *pack_varint(u8 *to, u64 value)
 {
-    while (value >= 128) {
-        *position++ = (u8)(value | 128);
-        value >>= 7;
+    if (value < 128) {
+        *to = (u8)value;
+        return to + 1;
     }
-    *position++ = (u8)value;
+    if (value >> 56) {
+        for (; value >= 128; value >>= 7)
+            *to++ = (u8)(value | 128);
+        *to++ = (u8)value;
+        return to;
+    }
+    unsigned more = (63 - (unsigned)__builtin_clzll(value)) / 7; /* bytes but the last, 1 to 7 */
+    u64 word = (value & 0x0FFFFFFF) | (value & 0x00FFFFFFF0000000) << 4;
+    word = (word & 0x00003FFF00003FFF) | (word & 0x0FFFC0000FFFC000) << 2;
+    word = (word & 0x007F007F007F007F) | (word & 0x3F803F803F803F80) << 1;
+    word |= 0x8080808080808080 & (((u64)1 << 8 * more) - 1);
+    memcpy(to, &word, 8);
+    return to + more + 1;
 }
 
-static inline void put_delta(u64 from, u64 to)
+static inline u8 *pack_delta(u8 *to, u64 from, u64 target)
 {
-    int64_t delta = (int64_t)(to - from) >> 3;
-    put_varint((u64)delta << 1 ^ (u64)(delta >> 63));
+    int64_t delta = (int64_t)(target - from) >> 3;
+    return pack_varint(to, (u64)delta << 1 ^ (u64)(delta >> 63));
 }
 
 void stream_row(struct Plan *plan, Object object, u64 refcount, const struct Row *row, int has_references)
 {
     if (position > buffer + BUFFER - ROW_LIMIT)
         stream_flush();
-    u8 *what = position++;
-    *what = 0;
-    put_delta(previous_address, object);
+    unsigned what = has_references ? BIT_REFERENCES : 0;
+    u8 *first = position, *to = pack_delta(first + 1, previous_address, object);
     previous_address = previous_target = object;
     int is_new = plan->number == 0;
     if (is_new)
         plan->number = ++known_types;
-    put_varint(plan->number - 1);
+    to = pack_varint(to, plan->number - 1);
     if (is_new)
-        put_varint(plan->type >> 3);
+        to = pack_varint(to, plan->type >> 3);
     if (row->shallow != plan->last_shallow) {
-        *what |= BIT_SHALLOW;
-        put_varint(plan->last_shallow = row->shallow);
+        what |= BIT_SHALLOW;
+        to = pack_varint(to, plan->last_shallow = row->shallow);
     }
     if (row->allocated != plan->last_allocated) {
-        *what |= BIT_ALLOCATED;
-        put_varint(plan->last_allocated = row->allocated);
+        what |= BIT_ALLOCATED;
+        to = pack_varint(to, plan->last_allocated = row->allocated);
     }
     if (refcount != 1) {
-        *what |= BIT_REFCOUNT;
-        put_varint(refcount);
+        what |= BIT_REFCOUNT;
+        to = pack_varint(to, refcount);
     }
     if (row->length != NO_LENGTH) {
-        *what |= BIT_LENGTH;
-        put_varint(row->length);
+        what |= BIT_LENGTH;
+        to = pack_varint(to, row->length);
     }
     if (row->flags != plan->last_flags) {
-        *what |= BIT_FLAGS;
-        put_varint(plan->last_flags = row->flags);
+        what |= BIT_FLAGS;
+        to = pack_varint(to, plan->last_flags = row->flags);
     }
     if (row->fingerprint != 0) {
-        *what |= BIT_FINGERPRINT;
-        memcpy(position, &row->fingerprint, 8);
-        position += 8;
+        what |= BIT_FINGERPRINT;
+        memcpy(to, &row->fingerprint, 8);
+        to += 8;
     }
-    if (has_references)
-        *what |= BIT_REFERENCES;
+    *first = (u8)what;
+    position = to;
     is_bare = has_references;
     rows++;
     walk.objects++;
@@ -145,16 +157,19 @@ void stream_chunk(const Object *targets, u64 count, int more)
         u64 part = count < STEP ? count : STEP;
         if (position > buffer + BUFFER - REFERENCE_LIMIT * (part + 1)) {
             if (is_bare) /* a row and its first chunk stand in one frame: let that be an empty one */
-                put_varint(1);
+                *position++ = 1;
             stream_flush();
         }
         is_bare = 0;
         count -= part;
-        put_varint(part << 1 | (count > 0 || more));
+        u8 *to = pack_varint(position, part << 1 | (count > 0 || more));
+        u64 previous = previous_target;
         for (u64 i = 0; i < part; i++) {
-            put_delta(previous_target, targets[i]);
-            previous_target = targets[i];
+            to = pack_delta(to, previous, targets[i]);
+            previous = targets[i];
         }
+        position = to;
+        previous_target = previous;
         targets += part;
         references += (u32)part;
         walk.references += part;
