@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from heapscope.oversight import UNWATCHED, Oversight
 from heapscope.snapshot import records
-from heapscope.snapshot.codes import codes_record, parse_codes
+from heapscope.snapshot.codes import parse_codes
 from heapscope.snapshot.layout import Transform
 from heapscope.snapshot.memory import MemoryFacts
-from heapscope.snapshot.memory_record import memory_record, parse_memory
+from heapscope.snapshot.memory_record import parse_memory
 from heapscope.snapshot.model import (
     COLUMN_TYPES,
     MAX_OBJECTS,
@@ -34,7 +34,7 @@ from heapscope.snapshot.model import (
     U32Array,
     U64Array,
 )
-from heapscope.snapshot.naming import naming_record, parse_naming
+from heapscope.snapshot.naming import parse_naming
 
 Column = npt.NDArray[Any]
 Result = TypeVar("Result")
@@ -109,22 +109,6 @@ class Meta(NamedTuple):
 def transform_of(column: str) -> Transform:
     """Say how the blocks of a column are written. Those of any column may be PLAIN instead."""
     return _TRANSFORMS.get(column, Transform.PLAIN)
-
-
-def encode_records(snapshot: Snapshot, name: str) -> bytes:
-    """Give the JSON of one of the RECORD_SECTIONS, of NAMING, of CODES, or of MEMORY."""
-    dangling = {"dangling_reference_count": snapshot.dangling_reference_count}
-    makers: Mapping[str, Callable[[], Any]] = {
-        "meta": lambda: {**records.meta_record(snapshot.meta), **dangling},
-        "types": lambda: [records.type_record(info) for info in snapshot.types],
-        "instances": lambda: [records.instances_record(facts) for facts in snapshot.instances],
-        "roots": lambda: [records.root_record(root) for root in snapshot.roots],
-        NAMING: lambda: naming_record(snapshot.naming),
-        CODES: lambda: codes_record(snapshot.codes),
-        MEMORY: lambda: memory_record(snapshot.memory),
-    }
-    # ASCII only: names from a target may hold lone surrogates, which no encoding of text takes.
-    return json.dumps(makers[name](), ensure_ascii=True, separators=(",", ":")).encode("ascii")
 
 
 def sum_by_type(

@@ -29,26 +29,41 @@ def number_contents(fingerprint: U64Array, run: Map = map, oversight: Oversight 
     evenly, as hashes are. ``oversight`` is asked before every bucket, in whatever thread works on it. Raises Cancelled.
     """
     first = np.zeros(fingerprint.size, dtype=np.uint32)
-    buckets = _buckets(fingerprint)
+    buckets = _buckets(fingerprint, oversight)
 
     def find(bucket: int) -> None:
         oversight.check()
         _find_first(fingerprint, buckets == bucket, first)
 
     list(run(find, range(1, (1 << _BUCKET_BITS) + 1)))
-    is_new = first == np.arange(first.size, dtype=np.uint32)
-    is_new &= fingerprint != 0
-    number = np.cumsum(is_new, dtype=np.uint32)
-    del is_new
-    result = number[first]
-    result *= fingerprint != 0
-    return result
+    return _numbers_of(fingerprint, first, oversight)
 
 
-def _buckets(fingerprint: U64Array) -> U8Array:
+def _numbers_of(fingerprint: U64Array, first: U32Array, oversight: Oversight) -> U32Array:
+    """Number what appears for the first time at its own index; give all others the number found there."""
+    number = np.empty(first.size, dtype=np.uint32)
+    highest = 0
+    for start in range(0, first.size, _STEP):
+        oversight.check()
+        part = slice(start, min(start + _STEP, first.size))
+        is_new = first[part] == np.arange(part.start, part.stop, dtype=np.uint32)
+        is_new &= fingerprint[part] != 0
+        np.cumsum(is_new, dtype=np.uint32, out=number[part])
+        number[part] += np.uint32(highest)
+        highest = int(number[part.stop - 1])
+    for start in range(0, first.size, _STEP):  # the first ones come before: they have their numbers
+        oversight.check()
+        part = slice(start, start + _STEP)
+        first[part] = number[first[part]]
+        first[part] *= fingerprint[part] != 0
+    return first
+
+
+def _buckets(fingerprint: U64Array, oversight: Oversight) -> U8Array:
     """Give every object its bucket, 0 for none, by the upper bits of the mixed fingerprint."""
     result = np.empty(fingerprint.size, dtype=np.uint8)
     for start in range(0, fingerprint.size, _STEP):
+        oversight.check()
         part = fingerprint[start : start + _STEP]
         bucket = (part * _MIX) >> np.uint64(64 - _BUCKET_BITS)
         bucket += np.uint64(1)

@@ -21,6 +21,7 @@ from heapscope.snapshot.contents import COMPARED_WITH, Column, transform_of
 from heapscope.snapshot.fingerprints import number_contents
 from heapscope.snapshot.layout import BLOCK_VALUES, Block, Encoding, Section, Transform
 from heapscope.snapshot.model import COLUMN_TYPES, Snapshot, U32Array
+from heapscope.snapshot.record_json import encode_records
 from heapscope.snapshot.transforms import Unsigned, referring_objects
 
 THREADS = 2
@@ -91,7 +92,8 @@ def _write_sections(snapshot: Snapshot, writer: _Writer, oversight: Oversight) -
     # Asked for first, needed last: numbering runs on one thread while the other encodes.
     numbered = writer.pool.submit(_numbered, snapshot, Oversight(oversight.is_cancelled))
     for name in _record_sections(snapshot):
-        writer.add_records(name, contents.encode_records(snapshot, name))
+        oversight.check()
+        writer.add_records(name, encode_records(snapshot, name, oversight))
     summed = snapshot.type_index, snapshot.shallow, snapshot.allocated
     table = contents.sum_by_type(snapshot.types, *summed, oversight=oversight)
     for name, column in zip(contents.TYPE_COLUMNS, table.columns, strict=True):

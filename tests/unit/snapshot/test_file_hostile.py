@@ -15,6 +15,7 @@ from heapscope.snapshot import blocks, contents, layout
 from heapscope.snapshot.file import load_snapshot, save_snapshot
 from heapscope.snapshot.layout import BLOCK_ENTRY, Block, Encoding, Section, Transform
 from heapscope.snapshot.model import COLUMN_TYPES, Snapshot
+from heapscope.snapshot.record_json import encode_records
 from tests.support.heap import Heap
 from tests.support.snapshot_files import Made, assemble, column, raw, taken_apart, zipped
 
@@ -40,7 +41,7 @@ def sections(tmp_path: Path) -> dict[str, Made]:
 def old_sections() -> dict[str, Made]:
     """The same as a file of format version 1."""
     snapshot = sample()
-    found = {name: raw(contents.encode_records(snapshot, name)) for name in contents.RECORD_SECTIONS}
+    found = {name: raw(encode_records(snapshot, name)) for name in contents.RECORD_SECTIONS}
     columns = {name: raw(getattr(snapshot, name).tobytes()) for name in COLUMN_TYPES if name != "fingerprint"}
     return found | columns
 

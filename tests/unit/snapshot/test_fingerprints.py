@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heapscope.errors import Cancelled
+from heapscope.oversight import Oversight
 from heapscope.snapshot.fingerprints import number_contents
 
 
@@ -38,3 +41,21 @@ def test_many_values_on_threads() -> None:
     contents = random.integers(0, 60_000, 200_000).astype("<u8") * np.uint64(0xC2B2_AE3D_27D4_EB4F)
     backwards = number_contents(contents, lambda function, numbers: map(function, reversed(list(numbers))))
     assert backwards.tolist() == numbered(contents.tolist())
+
+
+def test_numbering_gives_up_at_every_question() -> None:
+    """However far it has come: the next question ends it, and there are questions up to its end."""
+    fingerprint = np.arange(1 << 18, dtype=np.uint64)
+    asked = 0
+
+    def count() -> bool:
+        nonlocal asked
+        asked += 1
+        return False
+
+    number_contents(fingerprint, oversight=Oversight(count))
+    whole = asked
+    for last in (1, whole // 2, whole):
+        left = iter(range(last - 1))
+        with pytest.raises(Cancelled):
+            number_contents(fingerprint, oversight=Oversight(lambda left=left: next(left, None) is None))
