@@ -50,6 +50,7 @@ class Channel:
         self._check_target = check_target
         self._clock = clock
         self._last_sign = clock()
+        self._buffer = bytearray(READ_SIZE)
         for descriptor in (command_fd, result_fd):
             os.set_blocking(descriptor, False)
         with contextlib.suppress(OSError):
@@ -88,7 +89,7 @@ class Channel:
             while not reader.is_done:
                 self._wait(writing=False)
                 try:
-                    data = os.read(self._result_fd, READ_SIZE)
+                    data = self._read()
                 except BlockingIOError:
                     continue
                 if not data:
@@ -98,6 +99,11 @@ class Channel:
                 yield from reader.feed(data)
         except FrameError as error:
             raise CaptureInconsistent(f"the capture stream broke off: {error}", hint=_HINT) from error
+
+    def _read(self) -> bytes:
+        """Read what is there. Not os.read: room for the most that can come is fresh memory each time, which costs more than a copy."""
+        count = os.readv(self._result_fd, [self._buffer])
+        return bytes(memoryview(self._buffer)[:count])
 
     def _wait(self, *, writing: bool) -> None:
         poll = select.poll()

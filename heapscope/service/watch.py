@@ -24,7 +24,7 @@ from heapscope.target.process import read_process
 
 INTERVAL_S = 0.1  # limits cost 0.2 ms to read
 OUR_OOM_SCORE_ADJ = 900  # after the clone, which has 1000, and before everybody else
-READING_SHARE = 0.05  # of the time at most is spent on what the clone un-shared: 10 ms for each gigabyte
+READING_SHARE = 0.02  # of the time at most is spent on what the clone un-shared: 10 ms for each gigabyte
 
 
 @dataclass(frozen=True, slots=True)

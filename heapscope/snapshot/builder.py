@@ -23,7 +23,6 @@ from heapscope.snapshot.columns import GrowableColumn, RowColumns
 from heapscope.snapshot.joining import resolve_roots, with_subclass_counts
 from heapscope.snapshot.model import (
     MAX_OBJECTS,
-    I64Array,
     InstanceFacts,
     Snapshot,
     SnapshotMeta,
@@ -208,9 +207,8 @@ class SnapshotBuilder:
         self._check_end()
         self._is_built = True
         rows = self._rows
+        self._check_rows()
         address: U64Array = rows.address.take()
-        if bool((address == 0).any()):
-            raise _inconsistent("an object has no address")
         try:
             index = AddressIndex(address)
             offsets, targets, dangling = index.resolve(rows.references, rows.reference_count.take())
@@ -227,9 +225,9 @@ class SnapshotBuilder:
             roots=roots,
             address=address,
             type_index=self._type_indexes(types),
-            shallow=self._sizes("shallow", rows.shallow),
-            allocated=self._sizes("allocated", rows.allocated),
-            length=self._lengths(),
+            shallow=rows.shallow.take(),
+            allocated=rows.allocated.take(),
+            length=rows.length.take().view("<i8"),
             refcount=rows.refcount.take(),
             flags=rows.flags.take(),
             fingerprint=rows.fingerprint.take(),
@@ -238,7 +236,7 @@ class SnapshotBuilder:
             dangling_reference_count=dangling,
             naming=naming,
             codes=codes,
-            meta=dataclasses.replace(meta, warnings=self._all_warnings(meta, dangling)),  # the last: lengths may warn
+            meta=dataclasses.replace(meta, warnings=self._all_warnings(meta, dangling)),
         )
 
     def _check_end(self) -> None:
@@ -257,6 +255,16 @@ class SnapshotBuilder:
         if not self._instances.keys() <= self._types.keys():
             raise _inconsistent("instances of a class that is not described")
 
+    def _check_rows(self) -> None:
+        totals = self._rows.total(_LENGTH_LIMIT)
+        if totals.zero_addresses:
+            raise _inconsistent("an object has no address")
+        if totals.largest > MAX_OBJECT_BYTES or max(totals.shallow, totals.allocated) > records.MAX_BYTES:
+            raise _inconsistent("sizes are larger than an address space")
+        # A foreign type may keep something else where its length belongs, which is no reason to lose the capture.
+        if totals.odd_lengths:
+            self._warnings.append(f"{totals.odd_lengths} objects with an impossible length: taken as none")
+
     def _type_indexes(self, types: tuple[TypeInfo, ...]) -> U32Array:
         position = {info.address: index for index, info in enumerate(types)}
         addresses = self._decoder.type_addresses().tolist()
@@ -268,25 +276,6 @@ class SnapshotBuilder:
             part = type_index[start : start + _BATCH]
             part[:] = index_by_id[part]
         return type_index
-
-    @staticmethod
-    def _sizes(name: str, column: GrowableColumn) -> U64Array:
-        sizes: U64Array = column.take()
-        if sizes.size and (
-            int(sizes.max()) > MAX_OBJECT_BYTES or float(sizes.sum(dtype=np.float64)) > records.MAX_BYTES
-        ):
-            raise _inconsistent(f"{name} sizes are larger than an address space")
-        return sizes
-
-    def _lengths(self) -> I64Array:
-        length: I64Array = self._rows.length.take().view("<i8")
-        # A foreign type may keep something else where its length belongs, which is no reason to lose the capture.
-        odd = length < -1
-        odd |= length > _LENGTH_LIMIT
-        if bool(odd.any()):
-            length[odd] = -1
-            self._warnings.append(f"{int(odd.sum())} objects with an impossible length: taken as none")
-        return length
 
     def _all_warnings(self, meta: SnapshotMeta, dangling: int) -> tuple[str, ...]:
         warnings = [*meta.warnings, *self._warnings]

@@ -5,6 +5,7 @@ Never holds more than one Python object per column. Does no I/O.
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numpy as np
@@ -106,6 +107,24 @@ class GrowableColumn:
         return memory.array(dtype, count)
 
 
+class Totals(ctypes.Structure):
+    """HeapTotals of native/heapdecode.h: what must hold for all rows."""
+
+    zero_addresses: int
+    odd_lengths: int
+    largest: int
+    shallow: float
+    allocated: float
+
+    _fields_ = (
+        ("zero_addresses", ctypes.c_uint64),
+        ("odd_lengths", ctypes.c_uint64),
+        ("largest", ctypes.c_uint64),
+        ("shallow", ctypes.c_double),
+        ("allocated", ctypes.c_double),
+    )
+
+
 class RowColumns:
     """One column per figure of an object, as the stream gives them, and all references behind each other.
 
@@ -138,3 +157,12 @@ class RowColumns:
             self.fingerprint,
             self.reference_count,
         )
+
+    def total(self, length_limit: int) -> Totals:
+        """Look at all rows in one pass; lengths beyond the limit are taken as none."""
+        totals = Totals()
+        columns = (self.address, self.shallow, self.allocated, self.length)
+        kernels.library().heapdecode_total(
+            *(column.first or None for column in columns), len(self.address), length_limit, ctypes.addressof(totals)
+        )
+        return totals

@@ -33,7 +33,7 @@ FAULTS = {
     14: "the reference counts do not add up to the references",
 }
 
-_ABI = 1
+_ABI = 2
 _LIBRARY = Path(__file__).with_name("native") / "libheapdecode.so"
 _HINT = "Install heapscope again; in a source tree: pip install -e . (needs a C compiler)"
 
@@ -50,6 +50,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "heapdecode_intern": (_INT, [_HANDLE, _PLACE, _SIZE, _PLACE]),
     "heapdecode_type_count": (_U32, [_HANDLE]),
     "heapdecode_types": (None, [_HANDLE, _PLACE]),
+    "heapdecode_total": (None, [_PLACE, _PLACE, _PLACE, _PLACE, _U64, _U64, _PLACE]),
     "heapindex_open": (_INT, [_PLACE, _U32, _U64, _U32, ctypes.POINTER(_HANDLE)]),
     "heapindex_close": (None, [_HANDLE]),
     "heapindex_find": (None, [_HANDLE, _PLACE, _U64, _PLACE]),

@@ -97,12 +97,16 @@ def decode_value(data: "bytes | bytearray | memoryview", max_depth: int = MAX_DE
 
 
 class _Decoder:
-    """A position in the bytes of one value. Recursion is bounded by the caller's depth."""
+    """A position in the bytes of one value. Recursion is bounded by the caller's depth.
+
+    A capture has tens of thousands of values, most of them short texts that come again and again: each step counts here.
+    """
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.position = 0
         self.values_left = MAX_VALUES
+        self.texts = {}  # type: dict[bytes, str]
 
     def take(self, count: int) -> bytes:
         end = self.position + count
@@ -122,28 +126,49 @@ class _Decoder:
         self.values_left -= 1
         if self.values_left < 0:
             raise ValueFormatError("too many values")
-        tag = self.take(1)
-        if tag in _CONSTANTS:
-            return _CONSTANTS[tag]
+        data = self.data
+        start = self.position + 1
+        tag = data[start - 1 : start]
+        self.position = start
         if tag == b"s":
             return self.decode_text()
         if tag in (b"i", b"u"):
-            return int.from_bytes(self.take(8), "little", signed=tag == b"i")
-        if tag == b"b":
-            return self.take(self.count(1))
-        if tag == b"f":
-            return self.decode_float()
+            self.position = end = start + 8
+            if end > len(data):
+                raise ValueFormatError("value is cut short")
+            return int.from_bytes(data[start:end], "little", signed=tag == b"i")
         if tag in (b"l", b"d"):
             if depth <= 0:
                 raise ValueFormatError("value is nested too deep")
             return self.decode_list(depth - 1) if tag == b"l" else self.decode_dict(depth - 1)
-        raise ValueFormatError("unknown tag")
+        return self.decode_rare(tag)
+
+    def decode_rare(self, tag: bytes) -> object:
+        if tag in _CONSTANTS:
+            return _CONSTANTS[tag]
+        if tag == b"b":
+            return self.take(self.count(1))
+        if tag == b"f":
+            return self.decode_float()
+        raise ValueFormatError("unknown tag" if tag else "value is cut short")
 
     def decode_text(self) -> str:
+        data = self.data
+        start = self.position + 4
+        end = start + int.from_bytes(data[start - 4 : start], "little")
+        if end > len(data):
+            raise ValueFormatError("text is cut short")
+        self.position = end
+        chunk = data[start:end]
         try:
-            return self.take(self.count(1)).decode("utf-8")
+            return self.texts[chunk]
+        except KeyError:
+            pass
+        try:
+            text = self.texts[chunk] = chunk.decode("utf-8")
         except UnicodeDecodeError:
             raise ValueFormatError("text is not UTF-8") from None
+        return text
 
     def decode_float(self) -> float:
         text = self.take(self.take(1)[0])
@@ -156,17 +181,19 @@ class _Decoder:
         return value
 
     def decode_list(self, depth: int) -> "list[object]":
-        return [self.decode(depth) for _ in range(self.count(1))]
+        decode = self.decode
+        return [decode(depth) for _ in range(self.count(1))]
 
     def decode_dict(self, depth: int) -> "dict[str | int, object]":
+        decode = self.decode
         result = {}  # type: dict[str | int, object]
         for _ in range(self.count(2)):
-            key = self.decode(depth)
+            key = decode(depth)
             if type(key) is not str and type(key) is not int:
                 raise ValueFormatError("a key is neither text nor an integer")
             if key in result:
                 raise ValueFormatError("a key comes twice")
-            result[key] = self.decode(depth)
+            result[key] = decode(depth)
         return result
 
 

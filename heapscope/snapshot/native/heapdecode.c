@@ -196,7 +196,7 @@ static uint64_t checksum(const uint8_t *at, size_t size)
     return sum;
 }
 
-static uint64_t varint_bytewise(Bytes *bytes)
+static __attribute__((noinline)) uint64_t varint_bytewise(Bytes *bytes)
 {
     uint64_t value = 0;
     for (unsigned shift = 0; bytes->at < bytes->end; shift += 7) {
@@ -213,8 +213,16 @@ static uint64_t varint_bytewise(Bytes *bytes)
     return 0;
 }
 
+/* The value of up to eight bytes of seven bits each. */
+static inline uint64_t pack(uint64_t word)
+{
+    word = (word & UINT64_C(0x007f007f007f007f)) | (word & UINT64_C(0x7f007f007f007f00)) >> 1;
+    word = (word & UINT64_C(0x00003fff00003fff)) | (word & UINT64_C(0x3fff00003fff0000)) >> 2;
+    return (word & UINT64_C(0x000000000fffffff)) | (word & UINT64_C(0x0fffffff00000000)) >> 4;
+}
+
 /* Two to eight bytes without a loop: how many they are is hard to foresee, and a wrong guess costs more than this. */
-static uint64_t varint_long(Bytes *bytes)
+static inline uint64_t varint_long(Bytes *bytes)
 {
     if (bytes->end - bytes->at < 8)
         return varint_bytewise(bytes);
@@ -223,10 +231,7 @@ static uint64_t varint_long(Bytes *bytes)
     if (stops == 0)
         return varint_bytewise(bytes);
     bytes->at += (__builtin_ctzll(stops) >> 3) + 1;
-    word &= (stops ^ (stops - 1)) & UINT64_C(0x7f7f7f7f7f7f7f7f);
-    word = (word & UINT64_C(0x007f007f007f007f)) | (word & UINT64_C(0x7f007f007f007f00)) >> 1;
-    word = (word & UINT64_C(0x00003fff00003fff)) | (word & UINT64_C(0x3fff00003fff0000)) >> 2;
-    return (word & UINT64_C(0x000000000fffffff)) | (word & UINT64_C(0x0fffffff00000000)) >> 4;
+    return pack(word & (stops ^ (stops - 1)) & UINT64_C(0x7f7f7f7f7f7f7f7f));
 }
 
 /* A fault leaves the position anywhere inside the payload; who reads on gets values that mean nothing. */
@@ -393,4 +398,24 @@ int heapdecode_feed(HeapDecoder *decoder, const uint8_t *payload, size_t size, c
     int fault = feed(decoder, payload, size, columns);
     decoder->failed = fault != HEAPDECODE_OK;
     return fault;
+}
+
+/* ---- what must hold for all rows ---- */
+
+void heapdecode_total(const uint64_t *address, const uint64_t *shallow, const uint64_t *allocated, uint64_t *length,
+                      uint64_t count, uint64_t length_limit, HeapTotals *totals)
+{
+    HeapTotals found = {0};
+    for (uint64_t i = 0; i < count; i++) {
+        found.zero_addresses += address[i] == 0;
+        found.largest = shallow[i] > found.largest ? shallow[i] : found.largest;
+        found.largest = allocated[i] > found.largest ? allocated[i] : found.largest;
+        found.shallow += (double)shallow[i];
+        found.allocated += (double)allocated[i];
+        if (length[i] > length_limit && length[i] != NO_LENGTH) {
+            length[i] = NO_LENGTH;
+            found.odd_lengths++;
+        }
+    }
+    *totals = found;
 }

@@ -12,7 +12,7 @@
 #error "columns and stream are little-endian, and so must be the machine"
 #endif
 
-#define HEAPDECODE_ABI 1
+#define HEAPDECODE_ABI 2
 #define HEAPDECODE_NONE UINT32_MAX
 
 #define HEAPDECODE_API __attribute__((visibility("default")))
@@ -84,6 +84,20 @@ HEAPDECODE_API int heapdecode_intern(HeapDecoder *decoder, const uint64_t *addre
 /* How many ids were given; their addresses by id into a place with room for that many. */
 HEAPDECODE_API uint32_t heapdecode_type_count(const HeapDecoder *decoder);
 HEAPDECODE_API void heapdecode_types(const HeapDecoder *decoder, uint64_t *addresses);
+
+/* ---- what must hold for all rows ---- */
+
+typedef struct {
+    uint64_t zero_addresses; /* rows without an address */
+    uint64_t odd_lengths;    /* lengths beyond the limit that were set to UINT64_MAX, which is none */
+    uint64_t largest;        /* of shallow and allocated */
+    double shallow;          /* sums */
+    double allocated;
+} HeapTotals;
+
+/* Look at all rows in one pass, and take lengths that cannot be as none. */
+HEAPDECODE_API void heapdecode_total(const uint64_t *address, const uint64_t *shallow, const uint64_t *allocated,
+                                     uint64_t *length, uint64_t count, uint64_t length_limit, HeapTotals *totals);
 
 /* ---- object indexes by address ---- */
 
