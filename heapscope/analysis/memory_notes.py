@@ -49,7 +49,8 @@ class Notes:
         return (f"{format_count(pymalloc.arenas)} arenas; one is returned when it is empty",) if pymalloc else ()
 
     def malloc_used(self, numpy: int, other: int) -> tuple[str, ...]:
-        """Of what malloc has in use that is no Python object's."""
+        """Of what malloc has in use that is no Python object's: numpy's data, and other."""
+        used = numpy + other
         malloc, notes = self._facts.malloc, []
         if self._objects is not None and self._objects.numpy_bytes:
             arrays = format_count(self._objects.numpy_arrays)
@@ -62,7 +63,7 @@ class Notes:
             return (*notes, "malloc's own figures are not known")
         if not malloc.is_told_apart:
             notes.append("in use and free; told apart when captured")
-        if malloc.mapped_blocks:
+        if 0 < malloc.mapped_resident <= used:  # else they are objects' as well
             size = format_bytes(malloc.mapped_resident)
             notes.append(f"{size} in {format_count(malloc.mapped_blocks)} blocks that are mappings of their own")
         return tuple(notes)
@@ -111,7 +112,8 @@ class Notes:
 
     def stacks(self) -> tuple[str, ...]:
         """Of stacks."""
-        return (f"{format_count(self._facts.threads)} threads",) if self._facts.threads else ()
+        threads = self._facts.threads
+        return (f"{format_count(threads)} thread{'s' if threads > 1 else ''}",) if threads else ()
 
     def unexplained(self, unnamed: int, lost: int) -> tuple[str, ...]:
         """Of the rest."""
