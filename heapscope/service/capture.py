@@ -192,7 +192,7 @@ def _try_memory(run: _Run, read: Callable[[], Item]) -> Item | None:
     """Read where memory is; a capture does not fail for that."""
     try:
         return read()
-    except (HeapscopeError, OSError) as error:
+    except (HeapscopeError, OSError, ValueError, OverflowError) as error:  # figures of the target that make no sense
         why = error.message if isinstance(error, HeapscopeError) else str(error)
         run.warnings += (f"where the memory is could not be read: {clean_text(why, 200)}",)
         return None

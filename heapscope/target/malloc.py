@@ -7,6 +7,7 @@ glibc's are named, not read.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from heapscope.target.smaps_pages import PAGE, ResidentPages
 
 _OTHERS = re.compile(r"/lib(jemalloc|tcmalloc\w*|mimalloc|hoard|snmalloc)[^/]*\.so|/(?:ld-|libc\.)(musl)[^/]*$")
 _CHUNK_FIELDS = 48  # sizeof(struct malloc_chunk): what malloc_trim leaves in front of the pages that it returns
+
+MOST_SECONDS = 5.0  # for following chunks: tens of gigabytes; the rest counts as not followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,8 @@ def _main_heaps(entries: Sequence[Resident]) -> list[tuple[int, int]]:
 
 def measure_heaps(pid: int, heaps: Heaps, pages: ResidentPages) -> MallocFigures:
     """Go through all chunks of all heaps. O(chunks); does not raise for what it finds."""
-    walked = [(region, walk_chunks(pid, first, region.stop)) for region, first in heaps.regions]
+    deadline = time.monotonic() + MOST_SECONDS
+    walked = [(region, walk_chunks(pid, first, region.stop, deadline)) for region, first in heaps.regions]
     fast = sum(
         16 * (number + 2) * count_list(pid, first, 16 * (number + 2))
         for arena in heaps.arenas

@@ -6,6 +6,7 @@ Never touches the process but by reading; a heap that makes no sense ends the wa
 from __future__ import annotations
 
 import ctypes
+import math
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -23,8 +24,9 @@ _AT_ONCE = 1 << 16
 _MAX_GAPS = 64  # places in one region where the chunks break off
 _RESUME_WITHIN = 1 << 20
 _MAX_LIST = 1 << 22
-_ABI = 1
-_DONE, _FULL = 0, 1
+_NEVER_S = 1e9
+_ABI = 2
+_DONE, _FULL, _LATE = 0, 1, 3
 _LIBRARY = Path(__file__).with_name("native") / "libheapmalloc.so"
 _HINT = "Install heapscope again; in a source tree: pip install -e . (needs a C compiler)"
 _NO_CHUNKS: U64Array = np.empty((0, 2), dtype=np.uint64)
@@ -33,7 +35,7 @@ _NO_CHUNKS: U64Array = np.empty((0, 2), dtype=np.uint64)
 class _Walk(ctypes.Structure):
     _fields_ = tuple(
         (name, ctypes.c_uint64)
-        for name in ("at", "end", "free_count", "used_count", "used_bytes", "before", "before_size")
+        for name in ("at", "end", "free_count", "used_count", "used_bytes", "before", "before_size", "deadline_ns")
     )
 
 
@@ -65,22 +67,22 @@ def _library() -> ctypes.CDLL:
     return library
 
 
-def walk_chunks(pid: int, start: int, end: int) -> Chunks:
-    """Go through the chunks between two addresses; the last one ends at ``end``.
+def walk_chunks(pid: int, start: int, end: int, deadline_s: float = math.inf) -> Chunks:
+    """Go through the chunks between two addresses; the last one ends at ``end``. Past ``deadline_s`` (monotonic) the rest is lost.
 
     Time O(chunks), some nanoseconds each, and reading the memory that holds their headers. Does not raise for what it finds.
     """
     chunks = Chunks()
     parts: list[U64Array] = []
     pairs: U64Array = np.empty((_AT_ONCE, 2), dtype=np.uint64)
-    walk = _Walk(at=start, end=end)
+    walk = _Walk(at=start, end=end, deadline_ns=int(min(deadline_s, _NEVER_S) * 1e9))
     found = 0
     while walk.at < end or walk.before:
         state = _library().heapmalloc_walk(pid, ctypes.byref(walk), _place(pairs), _AT_ONCE)
         parts.append(pairs[: walk.free_count].copy())
         found += int(walk.free_count)
-        if found > MAX_FREE_CHUNKS:
-            chunks.lost.append(range(walk.at, end))
+        if found > MAX_FREE_CHUNKS or state == _LATE:
+            chunks.lost.append(range(walk.before or walk.at, end))
             break
         if state == _FULL:
             continue

@@ -9,13 +9,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
 typedef uint64_t u64;
 
 enum { WINDOW = 1 << 18, PAGE = 4096, ALIGNMENT = 16, LEAST = 32, FENCE = 64, CHAIN = 8 };
-enum { ABI = 1, DONE = 0, FULL = 1, BROKEN = 2 };
+enum { ABI = 2, DONE = 0, FULL = 1, BROKEN = 2, LATE = 3 };
 
 struct Window {
     pid_t pid;
@@ -28,7 +29,15 @@ struct Walk { /* kept by the caller; the walk goes on where it stopped */
     u64 free_count; /* pairs (address, size) that were written this time */
     u64 used_count, used_bytes;
     u64 before, before_size; /* the chunk before, whose state the next header tells; 0: none */
+    u64 deadline_ns; /* of the monotonic clock */
 };
+
+static int is_late(u64 deadline_ns)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec > deadline_ns;
+}
 
 static u64 read_remote(pid_t pid, u64 address, void *into, u64 size)
 {
@@ -79,8 +88,12 @@ EXPORT int heapmalloc_walk(pid_t pid, struct Walk *walk, u64 *pairs, u64 capacit
 {
     struct Window window = {.pid = pid};
     walk->free_count = 0;
+    u64 seen = 0;
     while (walk->at + ALIGNMENT <= walk->end) {
         u64 head;
+        if (seen != window.start && is_late(walk->deadline_ns)) /* each time that memory has been read */
+            return LATE;
+        seen = window.start;
         if (!word_at(&window, walk->at + 8, walk->end, &head))
             return BROKEN;
         u64 size = head & ~7ull, room = walk->end - walk->at;
