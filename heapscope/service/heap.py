@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from functools import cached_property
 
+from heapscope.analysis.memory import MemorySplit, split_memory
 from heapscope.analysis.paths import MergedPaths
 from heapscope.analysis.roots import RootInfo
 from heapscope.errors import UsageError
@@ -161,6 +162,14 @@ class Heap:
     def garbage(self) -> Garbage:
         """What no root reaches, and awaits collection."""
         return self._queries.garbage
+
+    @cached_property
+    def memory(self) -> MemorySplit | None:
+        """Where the resident memory of the process was, part by part, and the verdict; None where the file does not say.
+
+        O(n): the objects are added up once.
+        """
+        return split_memory(self.snapshot.memory, self.snapshot) if self.snapshot.memory is not None else None
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write a snapshot file, readable by its owner only; whole or not at all. Raises SnapshotFileError and Cancelled."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import heapscope
 from heapscope.errors import Cancelled, SnapshotFileError, UsageError
 from heapscope.service.heap import Heap
 from heapscope.snapshot.file import save_snapshot
+from tests.support.memory import FACTS
 from tests.support.shop import SESSION, Shop
 
 SHOP = Shop()
@@ -81,6 +83,16 @@ def test_an_object_knows_its_sizes_neighbours_and_ways(heap: Heap) -> None:
     assert path.objects[-1] == session
     assert [len(way.objects) for way in heap.object(SHOP.shared.address).root_paths(9)] == [5, 5]
     assert f"{session.address:#x}" in repr(session)
+
+
+def test_where_the_memory_was_adds_up(heap: Heap, tmp_path: Path) -> None:
+    """Of a file that says so."""
+    assert heap.memory is None
+    path = tmp_path / "memory.heapscope"
+    save_snapshot(dataclasses.replace(heap.snapshot, memory=FACTS), path)
+    split = heapscope.open(path).memory
+    assert split is not None
+    assert sum(component.bytes for component in split.components) == split.rss_bytes == FACTS.rss_bytes
 
 
 def test_what_hangs_below_a_root_has_no_dominator_and_garbage_no_way(heap: Heap) -> None:
