@@ -81,7 +81,9 @@ def check_ranking(rows: tuple[HolderGrowth, ...]) -> None:
     by_name = {row.holder: row for row in rows}
     assert rows[0].holder == REGISTRY
     for holder, more in STEADY.items():
-        assert (by_name[holder].count_delta, by_name[holder].rising) == (more, 2), holder
+        # Until 3.9 the links of an lru_cache do not show what they hold: its dict is what grows.
+        row = next(row for row in rows if row.holder.removesuffix(" > dict") == holder)
+        assert (row.count_delta, row.rising) == (more, 2), holder
     bins = next(row for row in rows if row.holder.startswith("__main__.BINS[]"))
     assert (bins.objects, bins.count_delta) == (16, 320)
     # Churn: ten times as much, but not at every step; a dict of requests, named by keys that come and go.
