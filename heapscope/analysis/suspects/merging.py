@@ -88,9 +88,7 @@ def _join(suspects: list[Suspect]) -> Suspect:
         first,
         kinds=tuple(dict.fromkeys(kind for one in suspects for kind in one.kinds)),
         evidence=tuple(evidence),
-        doubts=growth.doubts
-        if growth is not None
-        else tuple(dict.fromkeys(doubt for one in suspects for doubt in one.doubts)),
+        doubts=_doubts_of(suspects, growth),
         next=tuple(dict.fromkeys(command for one in suspects for command in one.next))[:4],
         confidence=confidence,
         retained_bytes=max(one.retained_bytes for one in suspects),
@@ -107,6 +105,15 @@ def _join(suspects: list[Suspect]) -> Suspect:
         rising=growth.rising,
         steps=growth.steps,
     )
+
+
+def _doubts_of(suspects: list[Suspect], growth: Suspect | None) -> tuple[str, ...]:
+    """Growth that was seen outweighs what speaks for a limit; and a telling kind has doubts of its own."""
+    if growth is not None:
+        return growth.doubts
+    if suspects[0].kind not in {SuspectKind.ACCUMULATION, SuspectKind.THREAD}:
+        return suspects[0].doubts
+    return tuple(dict.fromkeys(doubt for one in suspects for doubt in one.doubts))
 
 
 def doubt_flat(suspect: Suspect, steps: int) -> Suspect:

@@ -223,7 +223,7 @@ class Naming:
                 continue
             home = next((step.place for step in reversed(steps[:at]) if step.place), "").partition(":")[0]
             places = [self._scene.codes.place_of(int(code)) for code in self._scene.codes.using(name, constants=True)]
-            found = [place for place in places if place.file and (place.file == home or not home)]
+            found = [place for place in places if place.file and place.file == home]
             if not found and self._is_rare(name):
                 found = [place for place in places if origin_of_path(place.file) is Origin.APPLICATION]
             if found:

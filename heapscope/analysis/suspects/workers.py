@@ -5,6 +5,8 @@ Never calls work in progress a fault: a crowd that grows is one, and that takes 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from heapscope.analysis.suspects import thresholds
@@ -19,6 +21,7 @@ from heapscope.units import clean_text, format_bytes, format_count
 
 _SUSPENDED = ("coroutine", "async_generator", "generator")
 MAX_DOWN = 4
+MAX_CROWDS = 3
 
 
 def find_workers(scene: Scene, naming: Naming) -> list[Found]:
@@ -28,20 +31,40 @@ def find_workers(scene: Scene, naming: Naming) -> list[Found]:
 
 
 def _find_tasks(scene: Scene, naming: Naming, least: int) -> list[Found]:
-    labels = {task.object_index: task.label for task in find_tasks(scene.snapshot)}
+    """Crowds come first: what started them all, and waits for them, holds them only as long as they run."""
+    tasks = {task.object_index: task.label for task in find_tasks(scene.snapshot)}
     suspended = scene.of_types(info.name.rpartition(".")[2] in _SUSPENDED for info in scene.snapshot.types)
-    top = scene.topmost(np.union1d(suspended, np.array(list(labels), dtype=np.uint32)).astype(np.uint32))
+    everyone = np.union1d(suspended, np.array(list(tasks), dtype=np.uint32)).astype(np.uint32)
+    top = scene.topmost(everyone)
     if total_retained(scene, top) < least:
         return []
-    groups: dict[str, list[int]] = {}
-    for index in top.tolist():
-        groups.setdefault(labels.get(index) or naming.code_of(index).name or scene.type_name(index), []).append(index)
+    names = _names_of(scene, everyone, tasks)
+    crowds = [name for name, members in names.items() if name and len(members) >= thresholds.WORKER_COUNT]
+    crowds.sort(key=lambda name: -len(names[name]))
     found = []
-    for label, members in groups.items():
+    for name in crowds[:MAX_CROWDS]:
+        objects = scene.topmost(np.array(names[name], dtype=np.uint32))
+        if total_retained(scene, objects) >= least:
+            found.append(_describe_tasks(scene, naming, name, objects, is_task=int(objects[0]) in tasks))
+    if found:
+        return found
+    for name, members in _names_of(scene, top, tasks).items():
         objects = np.array(members, dtype=np.uint32)
         if total_retained(scene, objects) >= least:
-            found.append(_describe_tasks(scene, naming, label, objects, is_task=members[0] in labels))
+            found.append(_describe_tasks(scene, naming, name, objects, is_task=members[0] in tasks))
     return found
+
+
+def _names_of(scene: Scene, objects: U32Array, tasks: Mapping[int, str]) -> dict[str, list[int]]:
+    """Group by the function that each runs; "" where that is not known."""
+    names: dict[str, list[int]] = {}
+    for index in objects.tolist():
+        name = tasks.get(index)
+        if not name:
+            code = scene.first_of(index, "builtins.code")
+            name = scene.codes.place_of(code).name if code is not None else ""
+        names.setdefault(name.rpartition(".")[2], []).append(index)
+    return names
 
 
 def _describe_tasks(scene: Scene, naming: Naming, label: str, objects: U32Array, *, is_task: bool) -> Found:
@@ -50,7 +73,7 @@ def _describe_tasks(scene: Scene, naming: Naming, label: str, objects: U32Array,
     by_size = np.argsort(scene.tree.retained[objects], kind="stable")
     example = int(objects[int(by_size[by_size.size // 2])])
     what = "tasks" if is_task else "suspended functions"
-    name = clean_text(label, 120)
+    name = clean_text(label or scene.type_name(example), 120)
     code = _coroutine_of(scene, example)
     place = naming.place_of(code if code is not None else example)
     steps = (

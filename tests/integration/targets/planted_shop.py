@@ -27,7 +27,7 @@ import xml.dom.minidom
 
 IMPORTED = (asyncio, concurrent.futures, csv, email, http, logging, sqlite3, unittest, urllib, xml)
 RANDOM = random.Random(20)
-LANGUAGES = 60
+LANGUAGES = 40
 MESSAGES = 700
 RECENT = collections.deque(maxlen=4000)
 
