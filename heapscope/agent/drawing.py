@@ -36,6 +36,7 @@ class Search:
         self._waiting = {}  # id -> object whose referrers nobody has asked for yet
         self._found = {}  # id -> referrers
         self.accepted = set()
+        self._beside = 0  # neighbours that were drawn of the object that was asked about last
         self.cut = ""
 
     def collect(self):
@@ -46,12 +47,15 @@ class Search:
         """Decide whether a neighbour is drawn: not ours, and there is room. Remembers it for the next pass."""
         if id(item) in self.own or is_ours(item):
             return False
+        if self._beside >= BREADTH:
+            return True  # objgraph counts it, and draws it not
         if id(item) not in self.accepted:
             if len(self.accepted) >= MAX_BOXES:
                 self.cut = self.cut or "boxes"
                 return False
             self.accepted.add(id(item))
             self._waiting[id(item)] = item
+        self._beside += 1
         return True
 
     def _is_late(self):
@@ -61,10 +65,12 @@ class Search:
 
     def get_referents(self, item):
         """Return what an object refers to."""
+        self._beside = 0
         return [] if self._is_late() else self._referents(item)
 
     def get_referrers(self, item):
         """Return what refers to an object."""
+        self._beside = 0
         if id(item) in self.namespaces:
             return [self.namespaces[id(item)]]  # every function of the module refers to it, which says nothing
         if id(item) not in self._found and not self._is_late():

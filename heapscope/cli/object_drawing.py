@@ -13,7 +13,7 @@ from heapscope.errors import UsageError
 from heapscope.units import clean_text
 
 _CUT = {
-    "boxes": "there is more than can be drawn; --depth 2 shows less",
+    "boxes": "there is more than can be drawn; a smaller --depth leaves out what is far away",
     "time": "the time was over before all was drawn; --timeout 300 gives it more",
 }
 

@@ -90,6 +90,7 @@ def test_what_an_object_refers_to_is_drawn_without_asking_it(drawn: Target, tmp_
         result = run_heapscope("object", str(drawn.pid), address, "--draw", "refs", "--depth", "4", "-o", str(file))
     assert result.returncode == 0, result.stderr
     assert "drawn with objgraph" in result.stderr
+    assert "more than can be drawn" not in result.stderr
     words = "".join(ET.fromstring(file.read_text(encoding="utf-8")).itertext())
     for expected in (
         "__main__.Deadly",
@@ -111,6 +112,15 @@ def test_objects_that_the_collector_does_not_track_are_found(drawn: Target) -> N
     assert any(label == "user" for _, label, _ in arrows_of(drawing.graph))
     module = draw(drawn.pid, Question(facts["module"], "refs", 1))
     assert next(node.look for node in module.graph.nodes) is Look.ASKED
+
+
+def test_neighbours_beyond_the_breadth_are_counted_not_drawn(drawn: Target) -> None:
+    """A list of a thousand: twelve are drawn, and that is not called too much."""
+    facts = drawn.ask()["extra"]
+    drawing = draw(drawn.pid, Question(facts["sessions"], "refs", 1))
+    assert drawing.cut == ""
+    assert [node.lines[0] for node in drawing.graph.nodes].count("__main__.Session") == 12
+    assert ("988 more references",) in [node.lines for node in drawing.graph.nodes]
 
 
 def test_an_address_without_an_object_and_a_file_are_refused(drawn: Target, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from heapscope.analysis.memory import MemorySplit
-from heapscope.analysis.suspects.model import Confidence, HeapFigures, Report, Suspect
+from heapscope.analysis.suspects.model import Confidence, HeapFigures, Report, Suspect, VerdictKind
 from heapscope.pictures.graph import Graph
 from heapscope.pictures.html.parts import Html, bar, element, join, listed, number, row, table, text
 from heapscope.pictures.html.tables import PageTables
@@ -26,13 +26,14 @@ MAX_SLOTS = 20
 MAX_GRAPHS = 5
 _WIDE, _NARROW = (1040, 520), (420, 640)
 _NOTHING = Html("")
+_SIGNS = {VerdictKind.NOT_ENOUGH_DATA: "? Undecided"}
 _TREEMAP_WORDS = "Shares are of all that lives. Dashed: what is too small for a rectangle of its own; white: what a holder takes itself."
 
 
 def verdict_section(report: Report) -> Html:
     """Give the answer, and what to do next."""
     verdict = report.verdict
-    sign = "▲ Look here" if verdict.kind.is_alarm else "✔ No alarm"
+    sign = _SIGNS.get(verdict.kind, "▲ Look here" if verdict.kind.is_alarm else "✔ No alarm")
     lines = [
         element("p", element("strong", text(sign)), Html(" "), _tag(f"{verdict.confidence.label} confidence")),
         element("p", element("strong", text(_sentence(verdict.headline)))),

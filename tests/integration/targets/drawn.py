@@ -64,7 +64,7 @@ class Finalized:
         os._exit(98)
 
 
-REGISTRY = {"sessions": [Session(number) for number in range(30)]}
+REGISTRY = {"sessions": [Session(number) for number in range(1000)]}
 ASKED = REGISTRY["sessions"][3]
 TRAP = Deadly()
 ASKED.trap = [TRAP, DeadlyClass(), DeadlyText("x"), Finalized()]
@@ -93,5 +93,13 @@ CLOSURE = close_over()
 threading.Thread(target=work, args=(ASKED,), daemon=True).start()
 STARTED.wait()
 probe.make_markers()
-probe.start(lambda: {"session": id(ASKED), "text": id(ASKED.user), "module": id(threading), "trap": id(TRAP)})
+probe.start(
+    lambda: {
+        "session": id(ASKED),
+        "sessions": id(REGISTRY["sessions"]),
+        "text": id(ASKED.user),
+        "module": id(threading),
+        "trap": id(TRAP),
+    }
+)
 threading.Event().wait()
