@@ -23,6 +23,8 @@ from heapscope.units import clean_text
 ALIASES = {"refs": "references"}  # the word itself is one of SQL's own, and has to be quoted
 MAX_QUERY = 1 << 16
 _POLL_S = 0.05
+# DuckDB draws a progress bar on stdout, where the result belongs, once a query takes two seconds.
+_CONFIG = {"python_enable_replacements": "false", "threads": "2", "enable_progress_bar": "false"}
 _HINT = "pip install 'heapscope[sql]'"
 
 
@@ -47,7 +49,7 @@ def write_parquet(table: Table, path: str, oversight: Oversight = UNWATCHED) -> 
         Cancelled: the watcher gave up.
     """
     duckdb = duckdb_module()
-    connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false", "threads": "2"})
+    connection = duckdb.connect(":memory:", config=_CONFIG)
     with contextlib.closing(connection):
         _add_table(connection, table)
         how = "(format parquet, compression zstd, use_tmp_file false)"
@@ -73,7 +75,7 @@ def ask_sql(
     duckdb = duckdb_module()
     if len(query) > MAX_QUERY:
         raise UsageError(f"a query has at most {MAX_QUERY} characters")
-    config = {"python_enable_replacements": "false", "threads": "2", "memory_limit": f"{memory_bytes}B"}
+    config = {**_CONFIG, "memory_limit": f"{memory_bytes}B"}
     connection = duckdb.connect(":memory:", config=config)
     with contextlib.closing(connection):
         try:

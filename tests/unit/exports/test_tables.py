@@ -200,3 +200,8 @@ def test_the_command_line_offers_what_there_is() -> None:
 
     assert command_export.FORMATS == FORMATS
     assert tuple(TABLES) == command_export.TABLES
+
+
+def test_no_progress_bar_gets_into_the_result(heap: HeapQueries) -> None:
+    """DuckDB draws one on stdout when a query takes seconds."""
+    assert asked(heap, "select current_setting('enable_progress_bar') b") == [{"b": False}]
