@@ -101,8 +101,8 @@ async def test_t_draws_what_a_row_retains_and_enter_goes_in(size: Any) -> None:
         assert "▀" in text
         first = screen_of(driver).map.cell
         text = await driver.press("enter")
-        assert "▸ collections.OrderedDict" in driver.lines()[1]
-        assert "Session" in text
+        assert "× app.sessions.Session " in driver.lines()[1]
+        assert "4,128 × d" in text
         await driver.press("enter", "escape", "escape")
         assert screen_of(driver).map.cell == first
         await driver.press("right")

@@ -27,7 +27,7 @@ MAX_GRAPHS = 5
 _WIDE, _NARROW = (1040, 520), (420, 640)
 _NOTHING = Html("")
 _SIGNS = {VerdictKind.NOT_ENOUGH_DATA: "? Undecided"}
-_TREEMAP_WORDS = "Shares are of all that lives. Dashed: what is too small for a rectangle of its own; white: what a holder takes itself."
+_TREEMAP_WORDS = "Shares are of all that lives. Dashed: what is too small for a rectangle of its own; without a tint: what a holder takes itself."
 
 
 def verdict_section(report: Report) -> Html:

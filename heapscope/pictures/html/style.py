@@ -26,7 +26,7 @@ pre{{white-space:pre-wrap;background:var(--paper);border:1px solid var(--line);b
 .facts div{{border-top:1px solid var(--line)}}.facts dt{{color:var(--soft);font-size:.85em}}.facts dd{{margin:0}}
 table{{border-collapse:collapse;width:100%}}caption{{text-align:left;color:var(--soft);font-size:.9em;padding-bottom:.3rem}}
 th,td{{text-align:left;vertical-align:top;padding:.3rem .5rem .3rem 0;border-bottom:1px solid var(--line)}}
-thead th{{border-bottom:2px solid var(--soft);font-size:.9em}}tbody th{{font-weight:normal}}
+thead th,thead td{{border-bottom:2px solid var(--soft);font-size:.9em}}tbody th{{font-weight:normal}}
 .num{{text-align:right;white-space:nowrap}}th.num{{font-family:inherit}}
 .bar{{width:22%}}.bar span{{display:block;height:.8em;margin-top:.35em;background:var(--bar);min-width:2px}}
 ol.way{{margin:.3rem 0;padding-left:1.6rem}}ul{{margin:.3rem 0;padding-left:1.3rem}}

@@ -159,9 +159,9 @@ def question_of(tree: DominatorTree, cell: Cell) -> PathQuestion | None:
     return PathQuestion(safe_text(cell.label, MAX_NAME), objects=cell.nodes)
 
 
-def treemap_head(titles: Sequence[str], cell: Cell | None, writing: Writing) -> Line:
-    """Write the line above: where we are, and the cell that is chosen, whole."""
-    place = " ▸ ".join(safe_text(title, 40) for title in titles[-3:])
+def treemap_head(titles: Sequence[str], cell: Cell | None, writing: Writing, width: int) -> Line:
+    """Write the line above: where we are, in half of it, and the cell that is chosen."""
+    place = cut_start(" ▸ ".join(safe_text(title, 60) for title in titles[-4:]), max(8, width // 2 - 4))
     if cell is None:
         return line((f" {place}", "strong"))
     chosen = (

@@ -102,7 +102,7 @@ class TreemapScreen(PushedScreen):
     def _draw_head(self) -> None:
         titles = [title for level in self._levels for title in (level.question.title, *level.trail)]
         cell = self.map.cell if self._levels[-1].cells else None
-        self.query_one("#treemap-head", Lines).show([words.treemap_head(titles, cell, self.writing)])
+        self.query_one("#treemap-head", Lines).show([words.treemap_head(titles, cell, self.writing, self.size.width)])
 
     def on_treemap_moved(self) -> None:
         """Name the cell that is chosen."""
