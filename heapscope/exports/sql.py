@@ -23,8 +23,7 @@ from heapscope.units import clean_text
 ALIASES = {"refs": "references"}  # the word itself is one of SQL's own, and has to be quoted
 MAX_QUERY = 1 << 16
 _POLL_S = 0.05
-# DuckDB draws a progress bar on stdout, where the result belongs, once a query takes two seconds.
-_CONFIG = {"python_enable_replacements": "false", "threads": "2", "enable_progress_bar": "false"}
+_CONFIG = {"python_enable_replacements": "false", "threads": "2"}
 _HINT = "pip install 'heapscope[sql]'"
 
 
@@ -49,7 +48,7 @@ def write_parquet(table: Table, path: str, oversight: Oversight = UNWATCHED) -> 
         Cancelled: the watcher gave up.
     """
     duckdb = duckdb_module()
-    connection = duckdb.connect(":memory:", config=_CONFIG)
+    connection = _connect(duckdb)
     with contextlib.closing(connection):
         _add_table(connection, table)
         how = "(format parquet, compression zstd, use_tmp_file false)"
@@ -75,8 +74,7 @@ def ask_sql(
     duckdb = duckdb_module()
     if len(query) > MAX_QUERY:
         raise UsageError(f"a query has at most {MAX_QUERY} characters")
-    config = {**_CONFIG, "memory_limit": f"{memory_bytes}B"}
-    connection = duckdb.connect(":memory:", config=config)
+    connection = _connect(duckdb, memory_limit=f"{memory_bytes}B")
     with contextlib.closing(connection):
         try:
             _check_question(duckdb, connection, query)
@@ -94,6 +92,13 @@ def ask_sql(
             ) from error
         except duckdb.Error as error:
             raise UsageError(f"the query fails: {_said(error)}", hint=f"tables: {', '.join(TABLES)}") from error
+
+
+def _connect(duckdb: ModuleType, **config: str) -> Any:  # noqa: ANN401 - DuckDB's own
+    connection = duckdb.connect(":memory:", config={**_CONFIG, **config})
+    # It is drawn on stdout, where the result belongs, once a query takes two seconds.
+    connection.execute("set enable_progress_bar = false")
+    return connection
 
 
 def _check_question(duckdb: ModuleType, connection: Any, query: str) -> None:  # noqa: ANN401 - DuckDB's own

@@ -55,11 +55,11 @@ class Observations:
         """Count what an event tells."""
         if event.kind not in {"snapshot_stored", "census_stored"}:
             return
-        seconds, pause_ms = event.fields.get("seconds"), event.fields.get("pause_ms")
+        seconds, pause_ns = event.fields.get("seconds"), event.fields.get("pause_ns")
         if isinstance(seconds, (int, float)):
             self.durations.setdefault(event.target, Histogram(DURATION_BUCKETS)).add(float(seconds))
-        if isinstance(pause_ms, (int, float)):
-            self.pauses.setdefault(event.target, Histogram(PAUSE_BUCKETS)).add(pause_ms / 1e3)
+        if isinstance(pause_ns, int):
+            self.pauses.setdefault(event.target, Histogram(PAUSE_BUCKETS)).add(pause_ns / 1e9)
 
     def exported(self, kind: str, result: str) -> None:
         """Count an export."""

@@ -198,8 +198,8 @@ def test_a_name_that_was_large_keeps_its_series_for_a_while() -> None:
 def test_durations_and_pauses_are_counted_in_buckets() -> None:
     """Cumulative, as the format has it; other events say nothing."""
     seen = Observations()
-    for seconds, pause in ((0.4, 1.0), (3.0, 3000.0), ("x", None)):
-        fields: dict[str, Any] = {"seconds": seconds, "pause_ms": pause}
+    for seconds, pause in ((0.4, 1_000_000), (3.0, 3_000_000_000), ("x", None)):
+        fields: dict[str, Any] = {"seconds": seconds, "pause_ns": pause}
         seen.take(Event(1, 0.0, "snapshot_stored", "", "api", 0, fields))
     seen.take(Event(2, 0.0, "request", "", "api", 0, {"seconds": 1.0}))
     assert seen.durations["api"].buckets()[0] == ("0.5", 1.0)
