@@ -121,7 +121,12 @@ def say(log: Path, died: float, code: int, arguments: argparse.Namespace) -> boo
     fired = [event["time"] for event in events if event["event"] == "rule_fired"]
     kept = [event for event in events if event["event"] == "snapshot_stored"]
     if not fired or not kept:
-        print("NO EVIDENCE: " + "; ".join(f"{event['event']}: {event['message']}" for event in events))
+        begun = fired[0] if fired else died
+        shown = [
+            f"{event['time'] - begun:+.2f} s {event['event']} {event.get('limit_ratio', '')} {event['message'][-160:]}"
+            for event in events
+        ]
+        print(f"NO EVIDENCE, killed {died - begun:+.2f} s: " + "; ".join(shown))
         return False
     left = arguments.limit * (1 - arguments.rule) / arguments.speed
     print(

@@ -37,7 +37,16 @@ class Actions:
     async def act(self, target: TargetWatch, watch: InstanceWatch, rule: RuleState, outcome: Outcome | None) -> None:
         """Do what a rule says; ``outcome`` is of the capture that made it fire, if one did."""
         config = rule.config
-        self._announcer.announce("rule_fired", f"{config.name}: {config.when}", rule=config.name, **watch.names)
+        reading = watch.reading
+        self._announcer.announce(
+            "rule_fired",
+            f"{config.name}: {config.when}",
+            rule=config.name,
+            rss_bytes=reading.rss_bytes if reading else None,
+            limit_bytes=reading.limit_bytes if reading else None,
+            limit_ratio=round(reading.ratio, 4) if reading and reading.ratio is not None else None,
+            **watch.names,
+        )
         is_ok = True
         if outcome is None and {"snapshot", "report"} & set(config.actions):
             judge = "report" in config.actions

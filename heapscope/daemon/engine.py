@@ -30,6 +30,7 @@ from heapscope.target.limits import HERE, Places
 from heapscope.units import clean_text
 
 TIDY_S = 60.0
+READY_S = 30.0  # a worker is kept ready for so long after a threshold was near
 LOST_PATIENCE_S = 60.0  # without a turn of the loop for so long, the watchdog is not fed
 
 
@@ -62,6 +63,7 @@ class Engine:
         self._started_at = self._clock.wall()
         self._config_error = ""
         self._turned_at = time.monotonic()
+        self._ready_until = 0.0
 
     @property
     def config(self) -> Config:
@@ -209,8 +211,6 @@ class Engine:
         """Add an event."""
         return self._announcer.announce(kind, message, **fields)
 
-    # What goes on by itself.
-
     def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
@@ -261,11 +261,17 @@ class Engine:
                     if not watch.is_gone:
                         soonest = min(soonest, watch.next_due())
                         is_close = is_close or target.is_close(watch, steady)
-            if is_close:
-                await self.captures.workshop.prepare(self._config.capture)
-            elif self.captures.workshop.spare_pid is not None:
-                await self.captures.workshop.relax()
+            self._keep_worker_ready(is_close=is_close)
             await self._rest(soonest - self._clock.steady())
+
+    def _keep_worker_ready(self, *, is_close: bool) -> None:
+        """Have a worker while one may be needed soon; starting one takes a moment, which the next look does not have."""
+        now = time.monotonic()
+        if is_close:
+            self._ready_until = now + READY_S  # a rule that has just fired is close no more, and needs it now
+        workshop = self.captures.workshop
+        if (now < self._ready_until) != (workshop.spare_pid is not None):
+            self._spawn(workshop.relax() if workshop.spare_pid is not None else workshop.prepare(self._config.capture))
 
     async def _rest(self, seconds: float) -> None:
         self._wake.clear()

@@ -18,7 +18,7 @@ NEAR_S = 0.25  # between looks when a threshold is close
 FAR_S = 5.0
 SUSPECTED_SPEED = 100 << 20  # bytes a second that a process may begin to grow by, between two looks
 RETRY_S = 10.0  # after an action that failed; doubled each time
-WARM_S = 20.0  # a worker is kept ready when a threshold may be so near
+WARM_S = 10.0  # a worker is kept ready when a threshold may be so near: 1 GB, or twenty seconds at 50 MB/s
 
 Figures = Mapping[str, float | str | None]
 

@@ -217,7 +217,7 @@ class TargetWatch:
     def is_close(self, watch: InstanceWatch, steady: float) -> bool:
         """Whether a rule may soon need a worker."""
         seconds = self._nearest(watch, steady)
-        return seconds is not None and seconds < WARM_S / 4
+        return seconds is not None and seconds < WARM_S
 
     def _nearest(self, watch: InstanceWatch, steady: float) -> float | None:
         if watch.reading is None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib
 import json
 import os
 import resource
@@ -27,13 +28,29 @@ if TYPE_CHECKING:
     from heapscope.snapshot.model import Snapshot
 
 MAX_JOB_BYTES = 1 << 20
+LOADED_AHEAD = (
+    "heapscope.daemon.judging",
+    "heapscope.inject.client",
+    "heapscope.service.native",
+    "heapscope.service.payload",
+    "heapscope.service.watch",
+    "heapscope.snapshot.builder",
+    "heapscope.snapshot.file",
+    "heapscope.target.discovery",
+)
+"""What every capture needs: half a second of the processor's time, which there is not when a job is urgent."""
 
 
 def limit_ourselves(memory: int, nice: int) -> None:
-    """Set what this process may use, and that it is killed before everybody else."""
+    """Set what this process may use."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if memory > 0:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    be_nice(nice)
+
+
+def be_nice(nice: int) -> None:
+    """Lower our priority."""
     missing = nice - os.getpriority(os.PRIO_PROCESS, 0)
     if missing > 0:
         with contextlib.suppress(OSError):  # the unit forbids it, and has set its own
@@ -77,10 +94,8 @@ def main() -> None:
     from heapscope.errors import HeapscopeError  # noqa: PLC0415 - after the limits
 
     try:
-        import heapscope.service.capture  # noqa: PLC0415
-        import heapscope.snapshot.builder  # noqa: PLC0415
-        import heapscope.snapshot.file  # noqa: F401, PLC0415
-
+        for name in LOADED_AHEAD:
+            importlib.import_module(name)
         job = read_job()
         if job is None:
             return
@@ -136,9 +151,7 @@ def _capture(job: dict[str, Any], cancel: threading.Event) -> Snapshot:
             say("pause", pause_ns=progress.pause_ns)
 
     _check_identity(job)
-    if job.get("urgent"):
-        with contextlib.suppress(OSError):  # it takes CAP_SYS_NICE
-            os.setpriority(os.PRIO_PROCESS, 0, 0)
+    be_nice(job["nice"])
     options = CaptureOptions(
         via=job["via"],
         collector=job["collector"],

@@ -24,6 +24,7 @@ START_S = 30.0  # to start Python and load numpy, on a machine that is busy
 JUDGE_S = 120.0  # for the report, which may be given up
 GRACE_S = 8.0  # from the request to end until SIGKILL: a clone is released meanwhile
 MAX_LINE = 32 << 20
+_OWN_NICE = -20  # workers only ever lower their priority
 _PACKAGE_PARENT = str(Path(__file__).resolve().parents[2])
 _CODE = "import sys; sys.path.insert(0, sys.argv[1]); from heapscope.daemon.worker import main; main()"
 
@@ -40,6 +41,11 @@ class Job:
     observed: tuple[Any, ...] | None = None
     is_urgent: bool = False
     source: str = ""  # the word by which commands find the snapshot again
+
+    @property
+    def nice(self) -> int:
+        """How low the priority of the worker is made: what is urgent keeps the daemon's own."""
+        return _OWN_NICE if self.is_urgent else self.capture.nice
 
 
 @dataclass(slots=True)
@@ -63,15 +69,14 @@ OnCaptured = Callable[[Result], object]
 class Worker:
     """One worker process, started ahead of its job."""
 
-    def __init__(self, process: asyncio.subprocess.Process, limits: tuple[int, int]) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, memory_limit: int) -> None:
         self._process = process
-        self.limits = limits
+        self.memory_limit = memory_limit
         self.pid = process.pid
 
     @classmethod
-    async def start(cls, capture: CaptureConfig) -> Worker:
+    async def start(cls, memory_limit: int, nice: int) -> Worker:
         """Start a process that waits for its job."""
-        limits = limits_of(capture)
         quiet = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -79,7 +84,8 @@ class Worker:
             "-c",
             _CODE,
             _PACKAGE_PARENT,
-            *map(str, limits),
+            str(memory_limit),
+            str(nice),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL if not os.environ.get("HEAPSCOPE_DEBUG") else None,
@@ -88,12 +94,11 @@ class Worker:
             start_new_session=True,  # a Ctrl-C at the daemon is the daemon's to handle
             limit=MAX_LINE,
         )
-        return cls(process, limits)
+        return cls(process, memory_limit)
 
-    @property
-    def is_running(self) -> bool:
-        """Whether it may still take a job."""
-        return self._process.returncode is None
+    def fits(self, capture: CaptureConfig) -> bool:
+        """Whether it may still take a job with these limits."""
+        return self._process.returncode is None and self.memory_limit == int(capture.memory_limit)
 
     async def run(self, job: Job, on_captured: OnCaptured) -> Result:
         """Do the job. ``on_captured`` is called when the file is whole, before the report is made; its worker is gone when this returns."""
@@ -132,6 +137,7 @@ class Worker:
             "judge": job.judge,
             "source": job.source,
             "urgent": job.is_urgent,
+            "nice": job.nice,
             "previous": list(job.previous),
             "observed": list(job.observed) if job.observed else None,
         }
@@ -179,11 +185,6 @@ class Worker:
             self._process.kill()
 
 
-def limits_of(capture: CaptureConfig) -> tuple[int, int]:
-    """Return the limits that a worker starts with."""
-    return int(capture.memory_limit), capture.nice
-
-
 def _take_captured(result: Result, message: Mapping[str, Any]) -> None:
     result.error = result.message = ""
     result.facts = dict(message["facts"])
@@ -214,10 +215,10 @@ class Workshop:
     async def prepare(self, capture: CaptureConfig) -> None:
         """Have a worker ready."""
         async with self._lock:
-            if self._spare is not None and (not self._spare.is_running or self._spare.limits != limits_of(capture)):
+            if self._spare is not None and not self._spare.fits(capture):
                 await self._drop_spare()
             if self._spare is None:
-                self._spare = await Worker.start(capture)
+                self._spare = await Worker.start(int(capture.memory_limit), _OWN_NICE)
 
     async def relax(self) -> None:
         """Need no ready worker any more."""
@@ -233,10 +234,10 @@ class Workshop:
         """Do a job in a process of its own."""
         async with self._lock:
             spare, self._spare = self._spare, None
-        if spare is not None and (not spare.is_running or spare.limits != limits_of(job.capture)):
+        if spare is not None and not spare.fits(job.capture):
             await spare.end()
             spare = None
-        worker = spare if spare is not None else await Worker.start(job.capture)
+        worker = spare if spare is not None else await Worker.start(int(job.capture.memory_limit), job.nice)
         self._running.add(worker)
         try:
             return await worker.run(job, on_captured)

@@ -156,7 +156,7 @@ def _capture_once(run: _Run, target: TargetInfo, via: str, collector: Collector)
     try:
         run.report(CaptureProgress("clone", message=clone.injector, pause_ns=clone.pause_ns))
         if run.options.is_urgent:
-            run.world.hurry(clone)
+            run.world.hurry(target, clone)
         with run.world.watch_clone(
             target,
             clone,

@@ -84,8 +84,8 @@ class Surroundings(Protocol):
     ) -> contextlib.AbstractContextManager[object]:
         """End the clone, and raise BudgetExceeded, when it costs too much memory while the block runs."""
 
-    def hurry(self, clone: CloneHandle) -> None:
-        """Give the clone the priority that processes usually have, where that is allowed."""
+    def hurry(self, target: TargetInfo, clone: CloneHandle) -> None:
+        """Give the clone the target's own priority, where that is allowed."""
 
     def rss_of(self, target: TargetInfo) -> int:
         """Return the RSS, 0 once the target is gone."""
@@ -171,10 +171,11 @@ class RealSurroundings:
             ignore_head_room=ignore_head_room,
         )
 
-    def hurry(self, clone: CloneHandle) -> None:
-        """Give the clone the usual priority; that takes CAP_SYS_NICE."""
+    def hurry(self, target: TargetInfo, clone: CloneHandle) -> None:
+        """Give the clone the target's own priority; that takes CAP_SYS_NICE."""
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, clone.clone_pid, 0)
+            os.setpriority(os.PRIO_PROCESS, clone.clone_pid, os.getpriority(os.PRIO_PROCESS, target.pid))
+            os.sched_setscheduler(clone.clone_pid, os.sched_getscheduler(target.pid), os.sched_getparam(target.pid))
 
     def rss_of(self, target: TargetInfo) -> int:
         """Return the RSS, 0 once the target is gone."""

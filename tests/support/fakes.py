@@ -187,7 +187,7 @@ class FakeSurroundings:
         """Return orders that nobody follows."""
         return Orders((b"payload", encode_value({"deadline_s": int(deadline_s)})))
 
-    def hurry(self, clone: object) -> None:
+    def hurry(self, target: TargetInfo, clone: object) -> None:
         """Note it."""
         self.hurried.append(clone)
 
