@@ -7,8 +7,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-import pytest
-
 from heapscope.analysis.memory import Part, split_memory
 from heapscope.service.capture import CaptureOptions, CaptureProgress
 from heapscope.snapshot.memory import MemoryFacts
@@ -45,10 +43,9 @@ def row_of(driver: Driver, name: str) -> str:
     return found
 
 
-@pytest.mark.parametrize("size", [SMALL, LARGE])
-async def test_the_parts_of_the_memory_are_a_tab(size: tuple[int, int]) -> None:
+async def test_the_parts_of_the_memory_are_a_tab() -> None:
     """Figures, a bar, the verdict, and each part with what it is."""
-    async with running(MemoryEngine(), size=size) as driver:
+    async with running(MemoryEngine()) as driver:
         text = await driver.press("5")
         assert "RSS 109M of 512M (cgroup)  PSS 99.0M  USS 98.0M  swap 0B" in text
         assert "kept by malloc" not in text

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heapscope.analysis.memory import MemorySplit, Part, split_memory
 from heapscope.snapshot.memory import MallocFacts, MemoryFacts, PymallocFacts
 from heapscope.snapshot.model import Snapshot
+from tests.support.examples import examples
 from tests.support.heap import Heap
 from tests.support.memory import FACTS, IMAGE, MALLOC, MEGABYTE, PYMALLOC, with_rss
 
@@ -160,6 +161,7 @@ ALL_FACTS = st.builds(
 )
 
 
+@settings(max_examples=examples(200))
 @given(ALL_FACTS.map(with_rss), st.integers(0, 1 << 41), st.integers(0, 1 << 41), st.booleans())
 def test_the_parts_always_add_up_to_the_rss(facts: MemoryFacts, large: int, numpy: int, is_walked: bool) -> None:
     """Whatever was read, and whatever the objects say of themselves; no part is negative."""
