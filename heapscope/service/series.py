@@ -139,7 +139,8 @@ def watch(
     """Capture a process again and again into ``series``; ``keep`` gets every snapshot.
 
     Ends early, with what there is, when it is cancelled, the target ends, or captures are refused. A capture that fails by itself
-    (no head-room now, a stream that contradicts itself) is left out. One that takes longer than the interval misses turns.
+    (no head-room now, a stream that contradicts itself) is left out. One that takes longer than the interval misses turns;
+    a second snapshot is made all the same.
 
     Raises:
         HeapscopeError: there is no first snapshot, by the reason that there is none; or ``keep`` failed.
@@ -172,8 +173,7 @@ class _Watch:
             while number <= self._plan.last:
                 self._wait_until(started + number * self._plan.every_s)
                 self._take(keep)
-                passed = (self._world.clock() - started) / self._plan.every_s
-                number = max(number + 1, math.ceil(passed))
+                number = max(number + 1, self._next_turn(self._world.clock() - started, number))
         except (Cancelled, TargetGone) as gone:
             error = gone
         except HeapscopeError as refused:
@@ -183,6 +183,11 @@ class _Watch:
         if not self._series.size:
             raise error or self._skipped[-1]
         return Ended(error, tuple(each.message for each in self._skipped))
+
+    def _next_turn(self, passed_s: float, number: int) -> int:
+        """Leave out the turns that a capture took too long for; but one snapshot is no series, so there is a second, however late."""
+        turn = math.ceil(passed_s / self._plan.every_s)
+        return min(turn, self._plan.last) if number == 0 else turn
 
     def _take(self, keep: Callable[[Snapshot], None]) -> None:
         try:

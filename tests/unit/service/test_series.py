@@ -99,6 +99,13 @@ def test_a_capture_that_takes_longer_than_the_interval_misses_turns() -> None:
     assert world.captured == [0, 3, 6]
 
 
+def test_a_first_capture_that_takes_all_the_time_is_followed_by_a_second() -> None:
+    """One snapshot shows no growth."""
+    world, series = FakeWorld(capture_s=9), Series()
+    assert world.watch(Plan(7, 1), series) == Ended()
+    assert world.captured == [0, 9]
+
+
 def test_a_target_that_ends_while_waiting_is_noticed_and_what_there_is_stays() -> None:
     """At once, not at the next turn; also where its number is used again."""
     for ticks in (None, 6):
