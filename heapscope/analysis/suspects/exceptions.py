@@ -63,17 +63,7 @@ def _describe(scene: Scene, naming: Naming, kept: U32Array, top: U32Array, total
     is_object = scene.is_object(keeper)
     keeper_steps = naming.steps_to(keeper) if is_object else ()
     users = naming.users_of(keeper_steps)
-    named = [naming.code_of(frame) for frame in frames[:MAX_NAMED_FRAMES]]
     kinds = Counter(scene.type_name(int(one)) for one in reached.tolist()).most_common(3)
-    evidence = [
-        f"{format_count(int(reached.size))} exceptions are kept with their tracebacks: "
-        + ", ".join(f"{format_count(count)} × {kind_text(name)}" for name, count in kinds),
-        f"their frames, and the variables in them, keep {format_bytes(total)}, {share:.0%} of the heap",
-    ]
-    if named:
-        evidence.append("frames of one: " + ", ".join(clean_text(str(place), 200) for place in named if str(place)))
-    if users:
-        evidence.append(users_sentence(users))
     doubts = find_doubts(scene, keeper, keeper_steps, scene.tree.children_of(keeper)) if is_object else ()
     confidence = by_share(share, thresholds.STRUCTURE_ALARM_SHARE)
     if reached.size <= FEW:
@@ -88,7 +78,10 @@ def _describe(scene: Scene, naming: Naming, kept: U32Array, top: U32Array, total
         retained_bytes=total,
         share=share,
         confidence=lowered(confidence, len(doubts)),
-        evidence=tuple(evidence),
+        evidence=(
+            *_evidence(naming, int(reached.size), kinds, total, share, frames),
+            *([users_sentence(users)] if users else []),
+        ),
         next=(
             f"heapscope paths {scene.source} --address {address}",
             f"heapscope paths {scene.source} --type {clean_text(kinds[0][0], 200)}"
@@ -104,6 +97,19 @@ def _describe(scene: Scene, naming: Naming, kept: U32Array, top: U32Array, total
         weight=share,
     )
     return Found(suspect, top)
+
+
+def _evidence(
+    naming: Naming, count: int, kinds: list[tuple[str, int]], total: int, share: float, frames: list[int]
+) -> list[str]:
+    listed = ", ".join(f"{format_count(number)} × {kind_text(name)}" for name, number in kinds)
+    places = [str(naming.code_of(frame)) for frame in frames[:MAX_NAMED_FRAMES]]
+    shown = ", ".join(clean_text(place, 200) for place in places if place)
+    return [
+        f"{format_count(count)} exceptions are kept with their tracebacks: {listed}",
+        f"their frames, and the variables in them, keep {format_bytes(total)}, {share:.0%} of the heap",
+        *([f"frames of one: {shown}"] if shown else []),
+    ]
 
 
 def _links_of(scene: Scene, exception: int) -> list[tuple[int, int]]:
