@@ -1,13 +1,18 @@
 """Reading the memory of another process by system call: one piece, many pieces at once, or through a cache of blocks.
 
-Stops nothing, writes nothing, needs no /proc/PID/mem. Every length is the caller's to bound.
+Stops nothing, writes nothing. Every length is the caller's to bound.
+
+Through /proc/PID/mem where that may be opened: process_vm_readv pins the pages, and since Linux 5.19 a pinned page that is shared
+copy-on-write is copied first, also for reading (measured: 100 MB of a clone read, 100 MB un-shared; 0 through /proc/PID/mem).
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,6 +29,7 @@ BLOCK_SIZE = (
 )  # a chunk of CPython's frame stack is as large, and a copy costs less than a second system call
 MAX_CACHED_BLOCKS = 1 << 12  # 64 MiB
 _BLOCK_MASK = BLOCK_SIZE - 1
+_MAX_OFFSET = 1 << 63  # pread takes no more
 _MAX_VECTORS = 1024  # UIO_MAXIOV
 
 
@@ -39,6 +45,13 @@ def read_memory(pid: int, address: int, size: int) -> bytes:
     Raises:
         OSError: EPERM, ESRCH, or EFAULT where (part of) the range is not mapped.
     """
+    with _open_memory(pid) as descriptor:
+        if descriptor >= 0 and 0 <= address < _MAX_OFFSET:
+            with contextlib.suppress(OSError):
+                content = os.pread(descriptor, size, address)
+                if len(content) == size:
+                    return content
+    # Also for what cannot be read: this call says why.
     buffer = ctypes.create_string_buffer(size)
     local, remote = IoVector(ctypes.addressof(buffer), size), IoVector(address, size)
     done = int(_readv(pid, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0))
@@ -50,8 +63,22 @@ def read_memory(pid: int, address: int, size: int) -> bytes:
     return buffer.raw
 
 
+@contextlib.contextmanager
+def _open_memory(pid: int) -> Iterator[int]:
+    """Yield a descriptor of the memory, -1 where it may not be opened."""
+    try:
+        descriptor = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        yield -1
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def read_pieces(pid: int, addresses: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
-    """Read ``size`` bytes at each address, 1024 pieces a system call.
+    """Read ``size`` bytes at each address: a system call for each, or for 1024 where /proc/PID/mem may not be opened.
 
     Args:
         pid: the process.
@@ -68,6 +95,12 @@ def read_pieces(pid: int, addresses: npt.NDArray[Any], size: int) -> npt.NDArray
 
     count = int(addresses.size)
     pieces = np.zeros((count, size), dtype=np.uint8)
+    if pieces.size == 0:
+        return pieces
+    with _open_memory(pid) as descriptor:
+        if descriptor >= 0:
+            _read_each(descriptor, addresses.tolist(), memoryview(pieces.data).cast("B"), size)
+            return pieces
     vectors = np.empty((count, 2), dtype=np.uint64)
     vectors[:, 0] = addresses
     vectors[:, 1] = size
@@ -84,6 +117,19 @@ def read_pieces(pid: int, addresses: npt.NDArray[Any], size: int) -> npt.NDArray
             whole += 1  # the one that could not be read
         start += whole
     return pieces
+
+
+def _read_each(descriptor: int, addresses: list[int], pieces: memoryview, size: int) -> None:
+    for number, address in enumerate(addresses):
+        piece = pieces[number * size : (number + 1) * size]
+        try:
+            done = os.preadv(descriptor, (piece,), address) if address < _MAX_OFFSET else -1
+        except OSError:
+            done = -1
+        if done == 0:
+            raise OSError(errno.ESRCH, "the process has ended")
+        if done != size:
+            piece[:] = bytes(size)
 
 
 class CachedMemory:

@@ -6,10 +6,13 @@
  *     chunk   u64 size of the chunk before (if that is free)   u64 size | 1 chunk before is in use | 2 mmapped | 4 of a thread's arena
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <time.h>
+#include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -20,6 +23,7 @@ enum { ABI = 2, DONE = 0, FULL = 1, BROKEN = 2, LATE = 3 };
 
 struct Window {
     pid_t pid;
+    int memory; /* descriptor of /proc/PID/mem, or -1 */
     u64 start, size;
     u64 words[WINDOW / 8];
 };
@@ -39,8 +43,27 @@ static int is_late(u64 deadline_ns)
     return (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec > deadline_ns;
 }
 
-static u64 read_remote(pid_t pid, u64 address, void *into, u64 size)
+/* process_vm_readv pins the pages that it reads, and since Linux 5.19 a pinned page that a clone shares is copied first, also for
+   reading: the clone would cost as much memory as was read. /proc/PID/mem does not pin. -1 where it may not be opened. */
+static int open_memory(pid_t pid)
 {
+    char path[32];
+    snprintf(path, sizeof path, "/proc/%d/mem", (int)pid);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static void close_memory(int memory)
+{
+    if (memory >= 0)
+        close(memory);
+}
+
+static u64 read_remote(pid_t pid, int memory, u64 address, void *into, u64 size)
+{
+    if (memory >= 0 && address < (u64)1 << 63) {
+        ssize_t read = pread(memory, into, size, (off_t)address);
+        return read < 0 ? 0 : (u64)read;
+    }
     struct iovec ours = {into, size}, theirs = {(void *)(uintptr_t)address, size};
     ssize_t done = process_vm_readv(pid, &ours, 1, &theirs, 1, 0);
     return done < 0 ? 0 : (u64)done;
@@ -55,7 +78,7 @@ static int word_at(struct Window *window, u64 address, u64 end, u64 *value)
         if (wanted > end - address)
             wanted = end - address;
         window->start = address;
-        window->size = read_remote(window->pid, address, window->words, wanted) & ~7ull;
+        window->size = read_remote(window->pid, window->memory, address, window->words, wanted) & ~7ull;
         if (window->size < 8)
             return 0;
     }
@@ -83,10 +106,9 @@ EXPORT int heapmalloc_abi(void)
     return ABI;
 }
 
-/* Go through the chunks of a region. The last one, which ends with it, is free: the top, or the end of a heap that is full. */
-EXPORT int heapmalloc_walk(pid_t pid, struct Walk *walk, u64 *pairs, u64 capacity)
+static int walk_chunks(pid_t pid, int memory, struct Walk *walk, u64 *pairs, u64 capacity)
 {
-    struct Window window = {.pid = pid};
+    struct Window window = {.pid = pid, .memory = memory};
     walk->free_count = 0;
     u64 seen = 0;
     while (walk->at + ALIGNMENT <= walk->end) {
@@ -118,10 +140,18 @@ EXPORT int heapmalloc_walk(pid_t pid, struct Walk *walk, u64 *pairs, u64 capacit
     return DONE;
 }
 
-/* Find where chunks may begin again: the first place from which a few of them follow each other. 0: nowhere. */
-EXPORT u64 heapmalloc_resume(pid_t pid, u64 start, u64 end, u64 limit)
+/* Go through the chunks of a region. The last one, which ends with it, is free: the top, or the end of a heap that is full. */
+EXPORT int heapmalloc_walk(pid_t pid, struct Walk *walk, u64 *pairs, u64 capacity)
 {
-    struct Window window = {.pid = pid}, chain = {.pid = pid};
+    int memory = open_memory(pid);
+    int result = walk_chunks(pid, memory, walk, pairs, capacity);
+    close_memory(memory);
+    return result;
+}
+
+static u64 find_chain(pid_t pid, int memory, u64 start, u64 end, u64 limit)
+{
+    struct Window window = {.pid = pid, .memory = memory}, chain = {.pid = pid, .memory = memory};
     for (u64 at = start; at + LEAST <= end && at < start + limit; at += ALIGNMENT) {
         u64 head, place = at;
         int links = 0;
@@ -138,21 +168,32 @@ EXPORT u64 heapmalloc_resume(pid_t pid, u64 start, u64 end, u64 limit)
     return 0;
 }
 
+/* Find where chunks may begin again: the first place from which a few of them follow each other. 0: nowhere. */
+EXPORT u64 heapmalloc_resume(pid_t pid, u64 start, u64 end, u64 limit)
+{
+    int memory = open_memory(pid);
+    u64 found = find_chain(pid, memory, start, end, limit);
+    close_memory(memory);
+    return found;
+}
+
 /* Count the chunks of one list of fast chunks. ``is_mangled``: links are xored with their place (glibc 2.32 and newer). */
 EXPORT u64 heapmalloc_list(pid_t pid, u64 first, u64 size, u64 limit, int is_mangled, int *is_whole)
 {
     u64 count = 0, chunk[4];
+    int memory = open_memory(pid);
     *is_whole = 0;
     for (u64 at = first; count < limit; count++) {
         if (at == 0) {
             *is_whole = 1;
             break;
         }
-        if (at % ALIGNMENT != 0 || read_remote(pid, at, chunk, sizeof chunk) != sizeof chunk || (chunk[1] & ~7ull) != size)
+        if (at % ALIGNMENT != 0 || read_remote(pid, memory, at, chunk, sizeof chunk) != sizeof chunk || (chunk[1] & ~7ull) != size)
             break;
         at = is_mangled ? chunk[2] ^ (at + 16) >> 12 : chunk[2];
         if (at != 0 && is_mangled && at % ALIGNMENT != 0)
             break;
     }
+    close_memory(memory);
     return count;
 }
