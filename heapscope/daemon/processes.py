@@ -19,6 +19,7 @@ from heapscope.target.process import container_of, read_command, read_link, read
 YOUNG_S = 60.0  # a process may become another program, or change its command line, soon after its start
 REFRESH_S = 60.0
 MAX_COMMAND = 4096
+CLONE_NAME = "heapscope:"  # inject.clone.CLONE_NAME_PREFIX
 _PF_KTHREAD = 0x00200000
 _UNIT = re.compile(r"[^/]+\.(?:service|scope)")
 
@@ -119,6 +120,8 @@ class ProcessTable:
             # A clone is a child that ends without a signal: no other program of today asks for that.
             if stat is None or stat.is_kernel_thread or stat.state in ("Z", "X") or stat.exit_signal == 0:
                 continue
+            if stat.name.startswith(CLONE_NAME):
+                continue  # its target has ended, and init's children all end with a signal
             if stat.parent_pid == own:
                 continue  # our worker, which is no service
             yield int(entry), stat

@@ -7,7 +7,7 @@ import pytest
 from heapscope.daemon.config import MatchConfig, TargetConfig
 from heapscope.daemon.matching import choose, families_of, matches
 from heapscope.daemon.model import Instance, Process
-from heapscope.daemon.processes import Seen, cgroup_of, parse_stat, unit_of
+from heapscope.daemon.processes import CLONE_NAME, Seen, cgroup_of, parse_stat, unit_of
 
 API = MatchConfig(cmdline="api")
 
@@ -137,3 +137,10 @@ def test_a_clone_is_told_apart_by_its_exit_signal() -> None:
     assert (stat.name, stat.state, stat.parent_pid, stat.start_ticks, stat.exit_signal) == ("a) b (c)", "S", 1, 777, 17)
     assert parse_stat("") is None
     assert parse_stat("42 (short) S 1") is None
+
+
+def test_a_clone_whose_target_has_ended_is_known_by_its_name() -> None:
+    """Init's children all end with a signal. The name is written twice: the daemon loads no injector."""
+    from heapscope.inject.clone import CLONE_NAME_PREFIX
+
+    assert CLONE_NAME_PREFIX.decode() == CLONE_NAME
