@@ -183,6 +183,7 @@ async def serving(application: Application, listener: socket.socket) -> AsyncIte
             task.cancel()
         for connection in list(connections.open):
             connection.transport.abort()
+        await asyncio.sleep(0)  # transports end in the next turn of the loop
         await server.wait_closed()
 
 
