@@ -30,7 +30,6 @@ from heapscope.target.limits import HERE, Places
 from heapscope.units import clean_text
 
 TIDY_S = 60.0
-READY_S = 30.0  # a worker is kept ready for so long after a threshold was near
 LOST_PATIENCE_S = 60.0  # without a turn of the loop for so long, the watchdog is not fed
 
 
@@ -63,7 +62,6 @@ class Engine:
         self._started_at = self._clock.wall()
         self._config_error = ""
         self._turned_at = time.monotonic()
-        self._ready_until = 0.0
 
     @property
     def config(self) -> Config:
@@ -261,17 +259,9 @@ class Engine:
                     if not watch.is_gone:
                         soonest = min(soonest, watch.next_due())
                         is_close = is_close or target.is_close(watch, steady)
-            self._keep_worker_ready(is_close=is_close)
+            if (change := self.captures.workshop.change(self._config.capture, is_close=is_close)) is not None:
+                self._spawn(change)
             await self._rest(soonest - self._clock.steady())
-
-    def _keep_worker_ready(self, *, is_close: bool) -> None:
-        """Have a worker while one may be needed soon; starting one takes a moment, which the next look does not have."""
-        now = time.monotonic()
-        if is_close:
-            self._ready_until = now + READY_S  # a rule that has just fired is close no more, and needs it now
-        workshop = self.captures.workshop
-        if (now < self._ready_until) != (workshop.spare_pid is not None):
-            self._spawn(workshop.relax() if workshop.spare_pid is not None else workshop.prepare(self._config.capture))
 
     async def _rest(self, seconds: float) -> None:
         self._wake.clear()

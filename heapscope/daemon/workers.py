@@ -11,7 +11,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from heapscope.daemon.notify import without_systemd
 START_S = 30.0  # to start Python and load numpy, on a machine that is busy
 JUDGE_S = 120.0  # for the report, which may be given up
 GRACE_S = 8.0  # from the request to end until SIGKILL: a clone is released meanwhile
+READY_S = 30.0  # a worker is kept ready for so long after a threshold was near
 MAX_LINE = 32 << 20
 _OWN_NICE = -20  # workers only ever lower their priority
 _PACKAGE_PARENT = str(Path(__file__).resolve().parents[2])
@@ -211,6 +213,19 @@ class Workshop:
         self._spare: Worker | None = None
         self._running: set[Worker] = set()
         self._lock = asyncio.Lock()
+        self._ready_until = 0.0
+
+    def change(self, capture: CaptureConfig, *, is_close: bool) -> Coroutine[Any, Any, None] | None:
+        """Return what has a worker ready while one may be needed soon, or needs none any more; None where that is so.
+
+        A rule that has just fired is close no more, and needs the worker now.
+        """
+        now = time.monotonic()
+        if is_close:
+            self._ready_until = now + READY_S
+        if (now < self._ready_until) == (self._spare is not None):
+            return None
+        return self.relax() if self._spare is not None else self.prepare(capture)
 
     async def prepare(self, capture: CaptureConfig) -> None:
         """Have a worker ready."""
