@@ -42,7 +42,7 @@ _FIXED = ("(roots)", "(rest)", "root", "frame", "rest")
 
 
 def write_heapsnapshot(snapshot: Snapshot, roots: Roots, write: Write, *, oversight: Oversight = UNWATCHED) -> None:
-    """Write the file. O(objects + references) time; 20 bytes per object, and some megabytes per part. Raises Cancelled."""
+    """Write the file. O(objects + references) time; 40 bytes per object, and 100 per reference of the largest one. Raises Cancelled."""
     _File(snapshot, roots, oversight).write(write)
 
 
@@ -169,7 +169,7 @@ def _edge_rows(kinds: int | Numbers, labels: int | Numbers, nodes: U32Array) -> 
 
 def _write_numbers(parts: Iterator[Numbers], write: Write) -> None:
     separator = b""
-    for part in parts:
-        if part.size:
-            write(separator + ",".join(map(str, part.tolist())).encode())
+    for part in parts:  # one holder may have millions of references: its numbers become text bit by bit
+        for start in range(0, part.size, 8 * _AT_ONCE):
+            write(separator + ",".join(map(str, part[start : start + 8 * _AT_ONCE].tolist())).encode())
             separator = b",\n"
