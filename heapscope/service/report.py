@@ -54,6 +54,11 @@ class ReportSeries(Series):
             raise ValueError("there is no snapshot yet")
         return self._heap
 
+    @property
+    def newest_summary(self) -> Summary:
+        """What will be left of the newest heap."""
+        return self._summaries[-1]
+
     def add(self, snapshot: Snapshot, oversight: Oversight = UNWATCHED) -> None:
         """Take one more snapshot, newer than those before. O((n + m) log n) at worst. Raises Cancelled."""
         self.add_heap(HeapQueries(snapshot, oversight.part(0, 0.7)), oversight.part(0.7, 1))

@@ -17,6 +17,7 @@ class Scope(enum.Enum):
     APP = "Everywhere"
     MAIN = "Looking at a snapshot"
     TABLE = "Tables"
+    OVERVIEW = "Overview"
     TREE = "Dominators"
     TREEMAP = "Treemap"
     REMEDIES = "Other remedies"
@@ -74,6 +75,8 @@ _KEY_SIGNS = {
     "slash": "/",
     "question_mark": "?",
     "less_than_sign": "<",
+    "comma": ",",
+    "full_stop": ".",
     "greater_than_sign": ">",
     "up": "↑",
     "down": "↓",
@@ -95,7 +98,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("view(4)", Scope.MAIN, ("4",), "Dominators: who holds the memory, as a tree"),
     Action("view(5)", Scope.MAIN, ("5",), "RSS: where the resident memory is"),
     Action("view(6)", Scope.MAIN, ("6",), "Slots: what __slots__ would save, class by class"),
-    Action("view(7)", Scope.MAIN, ("7",), "Snaps: the snapshots of this session"),
+    Action("view(7)", Scope.MAIN, ("7",), "Snaps: the snapshots of this session and of the folder"),
     Action("next_view(1)", Scope.MAIN, ("tab",), "next tab"),
     Action("next_view(-1)", Scope.MAIN, ("shift+tab",), "previous tab"),
     Action("filter", Scope.MAIN, ("slash",), "filter as you type", "Filter"),
@@ -106,8 +109,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("inspect", Scope.MAIN, ("i",), "inspect the row's object, the largest of several", "Inspect"),
     Action("instances", Scope.MAIN, ("I",), "all objects of the row, one a line"),
     Action("recapture", Scope.MAIN, ("n",), "capture again and show what changed", "New"),
-    Action("set_baseline", Scope.MAIN, ("b",), "make this snapshot the baseline of the changes", "Base"),
+    Action("set_baseline", Scope.MAIN, ("b",), "the snapshot, in Snaps that of the row, as the baseline", "Base"),
+    Action("pair(-1)", Scope.MAIN, ("comma",), "compare the pair of snapshots before this one"),
+    Action("pair(1)", Scope.MAIN, ("full_stop",), "compare the pair of snapshots after this one"),
     Action("copy_row", Scope.MAIN, ("y",), "copy the row, or the __slots__ line, to the clipboard", "Copy"),
+    Action("copy_summary", Scope.MAIN, ("Y",), "copy the answer as text for an incident channel"),
+    Action("copy_command", Scope.MAIN, ("c",), "copy the command that shows the same on the command line"),
     Action("export_view", Scope.MAIN, ("e",), "export this view to a csv, json or md file", "Export"),
     Action("write_snapshot", Scope.MAIN, ("w",), "write the snapshot to a file", "Write"),
     Action("toggle_exact", Scope.MAIN, ("u",), "switch between 1.5M and exact bytes", "Units"),
@@ -121,6 +128,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("first", Scope.TABLE, ("home", "g"), "first row"),
     Action("last", Scope.TABLE, ("end", "G"), "last row"),
     Action("select", Scope.TABLE, ("enter",), "open the row", "Open"),
+    Action("retry_report", Scope.OVERVIEW, ("R",), "after an error or a cancel: judge again"),
     Action("open", Scope.TREE, ("right", "l"), "open the row; of an open one: its first child", "Open", "→←"),
     Action("close", Scope.TREE, ("left", "h"), "close the row; of a closed one: what holds it"),
     Action("toggle_merge", Scope.TREE, ("m",), "children of one type as one row, or each for itself", "Merge"),
@@ -148,6 +156,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("show_place", Scope.PATHS, ("d",), "show the step in the dominator tree", "Dominators"),
     Action("exclude", Scope.PATHS, ("x",), "search again without the reference to the step", "Exclude"),
     Action("copy_path", Scope.PATHS, ("y",), "copy the path", "Copy"),
+    Action("copy_command", Scope.PATHS, ("c",), "copy the command that shows the same on the command line"),
     Action("export_view", Scope.PATHS, ("e",), "export paths and steps to a csv, json or md file", "Export"),
     Action("toggle_exact", Scope.PATHS, ("u",), "switch between 1.5M and exact bytes", "Units"),
     Action("retry", Scope.PATHS, ("R",), "after an error: try again"),
@@ -160,6 +169,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("sort_right", Scope.INSTANCES, ("greater_than_sign",), "sort by the column to the right"),
     Action("reverse_sort", Scope.INSTANCES, ("r",), "reverse the order"),
     Action("copy_row", Scope.INSTANCES, ("y",), "copy the row", "Copy"),
+    Action("copy_command", Scope.INSTANCES, ("c",), "copy the command that shows the object on the command line"),
     Action("export_view", Scope.INSTANCES, ("e",), "export the first 10,000 rows to a csv, json or md file", "Export"),
     Action("toggle_exact", Scope.INSTANCES, ("u",), "switch between 1.5M and exact bytes"),
     Action("retry", Scope.INSTANCES, ("R",), "after an error: try again"),
@@ -176,6 +186,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("sort_right", Scope.OBJECT, ("greater_than_sign",), "sort by the column to the right"),
     Action("reverse_sort", Scope.OBJECT, ("r",), "reverse the order"),
     Action("copy_object", Scope.OBJECT, ("y",), "copy what is known of the object", "Copy"),
+    Action("copy_command", Scope.OBJECT, ("c",), "copy the command that shows the same on the command line"),
     Action("export_view", Scope.OBJECT, ("e",), "export the table to a csv, json or md file", "Export"),
     Action("toggle_exact", Scope.OBJECT, ("u",), "switch between 1.5M and exact bytes"),
     Action("retry", Scope.OBJECT, ("R",), "after an error: try again"),

@@ -12,7 +12,9 @@ from heapscope.tui import jobs
 from heapscope.tui.app_advice import AdviceApp
 from heapscope.tui.app_files import FilesApp
 from heapscope.tui.app_growth import GrowthApp
+from heapscope.tui.app_report import ReportApp
 from heapscope.tui.app_treemap import TreemapApp
+from heapscope.tui.files import copy_path
 from heapscope.tui.keeper import Keeper
 from heapscope.tui.presenters.capture import progress_line
 from heapscope.tui.screens.attach import AttachScreen
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 SAMPLE_S = 2.0  # the header's RSS; a sparkline of 8 cells then shows 16 seconds
 
 
-class HeapscopeApp(GrowthApp, TreemapApp, FilesApp, AdviceApp):
+class HeapscopeApp(GrowthApp, TreemapApp, ReportApp, FilesApp, AdviceApp):
     """The terminal UI: moves what the keeper holds between threads and screens."""
 
     async def on_mount(self) -> None:
@@ -112,6 +114,9 @@ class HeapscopeApp(GrowthApp, TreemapApp, FilesApp, AdviceApp):
         if error.exit_code == ExitCode.INTERRUPTED:
             self.notify("the capture was cancelled; the snapshot before is still here", markup=False)
             return
+        if job.path:
+            self.notify(f"{error.message}: {error.hint}", markup=False, severity="error", timeout=10)
+            return
         title = f"Capturing pid {job.pid} again"
         self.push_screen(AttachScreen(title, job, can_go_back=True, ascii_only=self.ascii_only, error=error))
 
@@ -172,13 +177,6 @@ class HeapscopeApp(GrowthApp, TreemapApp, FilesApp, AdviceApp):
         assert self.keeper.pid is not None  # recapture_refusal says so otherwise
         self.runner.capture(self.runner.new_job(self.keeper.pid))
         self.on_job_progressed()
-
-    def on_main_screen_baseline_wanted(self) -> None:
-        """Compare with the snapshot on the screen from now on."""
-        view = self.keeper.view
-        if view is not None:
-            current = view.current
-            self.runner.compare(current, current)
 
     def on_compared(self, event: jobs.Compared) -> None:
         """Show the changes against the new baseline."""
@@ -253,5 +251,6 @@ def run_open(snapshot: Snapshot, path: str, baseline: Snapshot | None = None, *,
 
 
 def _run(app: HeapscopeApp) -> int:
+    app.keeper.copy_path = copy_path()
     code = app.run()
     return code if code is not None else app.return_code or ExitCode.INTERNAL

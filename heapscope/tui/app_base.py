@@ -26,6 +26,7 @@ class BaseApp(App[int]):
     ENABLE_COMMAND_PALETTE: ClassVar[bool] = True
     CSS = """
     Screen.-ascii * { scrollbar-size: 0 0; }
+    Screen.-ascii Toast { border-left: ascii $primary; }
     """
 
     def __init__(self, keeper: Keeper, *, engine: Engine | None = None, ascii_only: bool = False) -> None:
@@ -37,8 +38,9 @@ class BaseApp(App[int]):
 
     @property
     def main_screen(self) -> MainScreen | None:
-        """The main screen, once there is one."""
-        return next((screen for screen in self.screen_stack if isinstance(screen, MainScreen)), None)
+        """The main screen, once there is one; None again while it is taken down, when messages of threads may still come."""
+        found = (screen for screen in self.screen_stack if isinstance(screen, MainScreen))
+        return next((screen for screen in found if not screen.is_mounted or screen.has_tabs), None)
 
     @property
     def attach_screen(self) -> AttachScreen | None:

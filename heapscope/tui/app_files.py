@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from heapscope.tui import jobs
 from heapscope.tui.app_base import BaseApp
+from heapscope.tui.chrome import SizedScreen
 from heapscope.tui.files import propose_path
 from heapscope.tui.presenters.export import FORMATS, ExportTable, write_export
 from heapscope.tui.screens.dialogs import PathScreen
 from heapscope.tui.screens.main import MainScreen
 from heapscope.tui.screens.pushed import PushedScreen
+from heapscope.tui.textfit import cut_end
 
 
 class FilesApp(BaseApp):
@@ -51,11 +53,28 @@ class FilesApp(BaseApp):
         proposed = propose_path(self.keeper.file_stem(""), "heapscope")
         self.push_screen(PathScreen("Write the snapshot", proposed, ("heapscope",), ascii_only=self.ascii_only), write)
 
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy through the terminal, and keep the text in a file for terminals that do not take it."""
+        super().copy_to_clipboard(text)
+        if self.keeper.copy_path:
+            self.runner.keep_copy(self.keeper.copy_path, text)
+
+    def on_sized_screen_copy_wanted(self, event: SizedScreen.CopyWanted) -> None:
+        """Copy a text that needs the word for the snapshot."""
+        text = event.write(self.keeper.source_word())
+        if not text:
+            self.notify("nothing here to copy", markup=False)
+            return
+        self.copy_to_clipboard(text)
+        self.notify(f"copied: {cut_end(text.splitlines()[0], 60)}", markup=False, timeout=3)
+
     def on_file_written(self, event: jobs.FileWritten) -> None:
         """Say where it is, or why it is not."""
         if event.error is not None:
             self.notify(f"{event.error.message}: {event.error.hint}", markup=False, severity="error", timeout=10)
             return
+        if event.snapshot is not None:
+            self.keeper.note_file(event.snapshot, event.path)
         if isinstance(self.screen, PushedScreen):
             self.notify(f"wrote {event.path}", markup=False)
         if self.main_screen is not None:

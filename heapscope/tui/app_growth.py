@@ -67,7 +67,7 @@ class GrowthApp(HoldersApp):
         between = [
             Source(taken.meta, taken.histogram, trees[id(taken.meta)])
             for taken in view.taken[begin:]
-            if id(taken.meta) in trees and taken.meta is not newest
+            if id(taken.meta) in trees and taken.meta is not newest and taken.histogram is not None
         ]
         return [first, *between, last]
 

@@ -80,6 +80,10 @@ class HoldersApp(BaseApp):
         for screen in self.pushed_screens:
             if screen.holders is None:
                 screen.search(event.holders)
+        self.holders_ready()
+
+    def holders_ready(self) -> None:
+        """Start what needs the dominators."""
 
     def on_retained_found(self, event: holder_jobs.RetainedFound) -> None:
         """Show retained sizes of types."""

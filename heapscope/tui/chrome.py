@@ -5,6 +5,7 @@ Never knows what the content is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from rich.cells import cell_len
@@ -34,6 +35,13 @@ class SizedScreen(Screen[None]):
     SizedScreen.-too-small > * { display: none; }
     SizedScreen.-too-small > #too-small { display: block; }
     """
+
+    class CopyWanted(Message):
+        """A text is wanted on the clipboard; ``write`` makes it of the word that commands know the snapshot by."""
+
+        def __init__(self, write: Callable[[str], str]) -> None:
+            super().__init__()
+            self.write = write
 
     def size_notice(self) -> Static:
         """Return the notice; every screen composes it."""

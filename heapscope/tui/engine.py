@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Protocol
 
 from heapscope.tui.holders import Descent, HolderIndex, Level, PathAnswer, PathQuestion, Rest
 from heapscope.tui.inspection import ObjectFacts, ObjectList
-from heapscope.tui.state import Analysis
+from heapscope.tui.state import Analysis, Taken
 
 if TYPE_CHECKING:
     from heapscope.analysis.diff import HistogramDelta
     from heapscope.analysis.holder_growth import HolderGrowth
     from heapscope.analysis.holder_tree import HolderTree
     from heapscope.analysis.memory import MemorySplit
+    from heapscope.analysis.suspects.model import Report
     from heapscope.analysis.waste.model import WasteReport
     from heapscope.graph.library import Oversight
     from heapscope.service.capture import CaptureOptions, CaptureProgress
+    from heapscope.service.report import Summary
     from heapscope.snapshot.model import Snapshot, U32Array
     from heapscope.target.info import TargetInfo
 
@@ -42,11 +44,7 @@ class Engine(Protocol):
         """Find the Python processes."""
 
     def capture(
-        self,
-        pid: int,
-        options: CaptureOptions,
-        progress: Callable[[CaptureProgress], None],
-        cancel: threading.Event,
+        self, pid: int, options: CaptureOptions, progress: Callable[[CaptureProgress], None], cancel: threading.Event
     ) -> Snapshot:
         """Capture a target; raises HeapscopeError."""
 
@@ -89,11 +87,7 @@ class Engine(Protocol):
         """List the objects that a question is about; raises Cancelled."""
 
     def inspect(
-        self,
-        holders: HolderIndex,
-        question: PathQuestion,
-        oversight: Oversight,
-        show: Callable[[ObjectFacts], None],
+        self, holders: HolderIndex, question: PathQuestion, oversight: Oversight, show: Callable[[ObjectFacts], None]
     ) -> ObjectFacts:
         """Tell all about one object; what is known already goes to ``show``. Raises Cancelled."""
 
@@ -105,6 +99,17 @@ class Engine(Protocol):
 
     def measure_growth(self, trees: Sequence[HolderTree]) -> Sequence[HolderGrowth]:
         """Compare two or more snapshots, oldest first."""
+
+    def report(
+        self, earlier: Sequence[Snapshot | Summary], holders: HolderIndex, source: str, oversight: Oversight
+    ) -> tuple[Report, Summary]:
+        """Judge who may be holding too much, and sum the snapshot up for later reports; raises Cancelled."""
+
+    def load(self, path: str) -> Snapshot:
+        """Read a snapshot file; raises SnapshotFileError."""
+
+    def list_snapshots(self, folder: str) -> tuple[Taken, ...]:
+        """Find the snapshot files of a folder, the newest first; those that cannot be read are left out."""
 
     def sample(self, pid: int, start_time: float) -> TargetSample:
         """Look at the target: alive (the same process, not a later one with its number), and how large."""
@@ -123,11 +128,7 @@ class LiveEngine:
         return list_targets()
 
     def capture(
-        self,
-        pid: int,
-        options: CaptureOptions,
-        progress: Callable[[CaptureProgress], None],
-        cancel: threading.Event,
+        self, pid: int, options: CaptureOptions, progress: Callable[[CaptureProgress], None], cancel: threading.Event
     ) -> Snapshot:
         """Capture a target."""
         from heapscope.service.capture import capture  # noqa: PLC0415 - only a capture needs it
@@ -225,11 +226,7 @@ class LiveEngine:
         return list_instances(holders, question, oversight)
 
     def inspect(
-        self,
-        holders: HolderIndex,
-        question: PathQuestion,
-        oversight: Oversight,
-        show: Callable[[ObjectFacts], None],
+        self, holders: HolderIndex, question: PathQuestion, oversight: Oversight, show: Callable[[ObjectFacts], None]
     ) -> ObjectFacts:
         """Tell all about one object."""
         from heapscope.tui.inspecting import inspect  # noqa: PLC0415 - numpy, 100 ms
@@ -253,6 +250,26 @@ class LiveEngine:
         from heapscope.analysis.holder_growth import measure_holder_growth  # noqa: PLC0415 - numpy, 100 ms
 
         return measure_holder_growth(trees)
+
+    def report(
+        self, earlier: Sequence[Snapshot | Summary], holders: HolderIndex, source: str, oversight: Oversight
+    ) -> tuple[Report, Summary]:
+        """Judge who may be holding too much."""
+        from heapscope.tui.searching import report  # noqa: PLC0415 - numpy, 100 ms
+
+        return report(earlier, holders, source, oversight)
+
+    def load(self, path: str) -> Snapshot:
+        """Read a snapshot file."""
+        from heapscope.snapshot.file import load_snapshot  # noqa: PLC0415 - numpy, 100 ms
+
+        return load_snapshot(path)
+
+    def list_snapshots(self, folder: str) -> tuple[Taken, ...]:
+        """Find the snapshot files of a folder."""
+        from heapscope.tui.stored import list_snapshots  # noqa: PLC0415 - numpy, 100 ms
+
+        return list_snapshots(folder)
 
     def sample(self, pid: int, start_time: float) -> TargetSample:
         """Look at the target through psutil."""

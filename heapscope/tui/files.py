@@ -1,11 +1,13 @@
 """Owns writing exports: new files only, readable by their owner only.
 
-Never overwrites: an existing file is an error, and a proposed name is one that is free.
+Never overwrites: an existing file is an error, and a proposed name is one that is free. Only the file with what was copied is replaced.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 
 from heapscope.errors import SnapshotFileError
@@ -44,6 +46,23 @@ def write_new_file(path: str, text: str) -> None:
     except OSError as error:
         os.unlink(path)
         raise _error(path, error) from error
+
+
+def copy_path() -> str:
+    """Return where what was copied is kept: a file of this user's own."""
+    folder = os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return str(Path(folder) / "heapscope" / "copied.txt")
+
+
+def keep_copy(path: str, text: str) -> None:
+    """Replace the file with what was copied; a folder that cannot be written is no failure, the terminal may have it."""
+    target = Path(path)
+    with contextlib.suppress(OSError):
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".copied-")
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text + "\n")
+        os.replace(name, target)
 
 
 def _error(path: str, error: OSError) -> SnapshotFileError:

@@ -151,6 +151,8 @@ class FoundPath:
     share: float
     names: tuple[str, ...] = ()
     """What the reference that leads to each step is called; "" where not known."""
+    is_namespace: tuple[bool, ...] = ()
+    """Whether a step is the dict in which the step before keeps its attributes: a summary leaves it out."""
     places: tuple[str, ...] = ()
     """Where the code behind each step was written: of modules, classes, functions, frames; "" for others."""
 

@@ -105,7 +105,8 @@ def members_of(index: HolderIndex, holder: int, oversight: Oversight) -> ObjectL
     if kind in _SEQUENCES:
         return _ordered(index, held, oversight, lambda at: f"[{at}]")
     parts: list[U32Array] = [held]
-    labels: dict[int, str] = {}
+    own_type = snapshot.types[int(snapshot.type_index[holder])].address
+    labels = dict.fromkeys(np.flatnonzero(snapshot.address[held] == np.uint64(own_type)).tolist(), ".__class__")
     for at, one in enumerate(held[:MAX_NAMESPACES_IN].tolist()):
         entries = _entries(snapshot, one) if names.is_namespace(holder, one) else None
         if entries is not None:

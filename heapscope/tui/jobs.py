@@ -16,7 +16,7 @@ from heapscope.errors import Cancelled, HeapscopeError
 from heapscope.tui.engine import Engine, TargetSample
 from heapscope.tui.files import write_new_file
 from heapscope.tui.progress import ProgressBoard
-from heapscope.tui.state import Analysis, HeapView
+from heapscope.tui.state import Analysis, HeapView, Taken
 
 if TYPE_CHECKING:
     from heapscope.analysis.diff import HistogramDelta
@@ -30,11 +30,12 @@ Post = Callable[[Message], object]
 
 @dataclass(eq=False)
 class CaptureJob:
-    """One capture, or the analysis of one loaded snapshot. ``expected_objects`` comes from the snapshot before."""
+    """One capture, or the analysis of one file, at ``path``. ``expected_objects`` comes from the snapshot before."""
 
     board: ProgressBoard
     pid: int = 0
     expected_objects: int = 0
+    path: str = ""
     cancel: threading.Event = field(default_factory=threading.Event)
 
 
@@ -108,13 +109,32 @@ class Compared(Message):
         self.deltas = deltas
 
 
-class FileWritten(Message):
-    """A file was written, or could not be."""
+class PairReady(Message):
+    """Another snapshot of this session can be shown, with its changes."""
 
-    def __init__(self, path: str, error: HeapscopeError | None = None) -> None:
+    def __init__(self, base: Analysis | None, current: Analysis, deltas: Mapping[str, HistogramDelta] | None) -> None:
+        super().__init__()
+        self.base = base
+        self.current = current
+        self.deltas = deltas
+
+
+class SnapshotsListed(Message):
+    """The snapshot files of the folder in use."""
+
+    def __init__(self, stored: tuple[Taken, ...]) -> None:
+        super().__init__()
+        self.stored = stored
+
+
+class FileWritten(Message):
+    """A file was written, or could not be; ``snapshot`` is what it holds, if it is one."""
+
+    def __init__(self, path: str, error: HeapscopeError | None = None, snapshot: Snapshot | None = None) -> None:
         super().__init__()
         self.path = path
         self.error = error
+        self.snapshot = snapshot
 
 
 def as_error(error: Exception) -> HeapscopeError:
@@ -152,6 +172,39 @@ def run_capture(engine: Engine, job: CaptureJob, options: CaptureOptions, base: 
 def run_analysis(engine: Engine, job: CaptureJob, snapshot: Snapshot, path: str, base: Base, post: Post) -> None:
     """Analyse a loaded snapshot; runs in a thread, ends with JobEnded whatever happens."""
     _guarded(job, lambda: _analyse(engine, job, snapshot, base, post, path=path), post)
+
+
+def run_open(engine: Engine, job: CaptureJob, base: Base, post: Post) -> None:
+    """Load a snapshot file and analyse it; runs in a thread, ends with JobEnded whatever happens."""
+
+    def work() -> None:
+        job.board.report("sizes")
+        post(JobProgressed())
+        _analyse(engine, job, engine.load(job.path), base, post, path=job.path)
+
+    _guarded(job, work, post)
+
+
+def run_baseline(engine: Engine, job: CaptureJob, current: Analysis, post: Post) -> None:
+    """Load a snapshot file and compare with it; runs in a thread, ends with JobEnded whatever happens."""
+
+    def work() -> None:
+        job.board.report("sizes")
+        post(JobProgressed())
+        base = engine.analyse(engine.load(job.path))
+        post(Compared(base, engine.compare(base, current)))
+
+    _guarded(job, work, post)
+
+
+def show_pair(engine: Engine, base: Analysis | None, current: Analysis, post: Post) -> None:
+    """Compare two snapshots that are in memory, to show them."""
+    post(PairReady(base, current, engine.compare(base, current) if base is not None else None))
+
+
+def list_snapshots(engine: Engine, folder: str, post: Post) -> None:
+    """Find the snapshot files of a folder."""
+    post(SnapshotsListed(engine.list_snapshots(folder)))
 
 
 def _guarded(job: CaptureJob, work: Callable[[], None], post: Post) -> None:
@@ -239,4 +292,4 @@ def write_snapshot(engine: Engine, snapshot: Snapshot, path: str, post: Post) ->
     except Exception as error:  # noqa: BLE001 - the boundary of the thread
         post(FileWritten(path, as_error(error)))
     else:
-        post(FileWritten(path))
+        post(FileWritten(path, snapshot=snapshot))

@@ -6,18 +6,20 @@ Never handles results; they arrive at the application as messages.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from textual.app import App
 
-from heapscope.tui import growth_jobs, holder_jobs, jobs, object_jobs, treemap_jobs, waste_jobs
+from heapscope.tui import growth_jobs, holder_jobs, jobs, object_jobs, report_jobs, treemap_jobs, waste_jobs
 from heapscope.tui.engine import Engine
+from heapscope.tui.files import keep_copy
 from heapscope.tui.holders import HolderIndex, PathQuestion
 from heapscope.tui.keeper import Keeper
 from heapscope.tui.progress import ProgressBoard
 
 if TYPE_CHECKING:
+    from heapscope.service.report import Summary
     from heapscope.snapshot.model import Snapshot
     from heapscope.tui.state import Analysis
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 class Runner:
     """Starts work for the application. ``job`` is the capture or analysis that runs now.
 
-    ``holders_job``, ``paths_job`` and ``waste_job`` are what is computed beside it; each is given up when a newer one starts.
+    ``holders_job``, ``paths_job``, ``waste_job`` and ``report_job`` are what is computed beside it; each is given up when a newer one starts.
     """
 
     def __init__(self, app: App[int], engine: Engine, keeper: Keeper) -> None:
@@ -36,14 +38,15 @@ class Runner:
         self.holders_job: holder_jobs.HoldersJob | None = None
         self.paths_job: holder_jobs.PathsJob | None = None
         self.waste_job: waste_jobs.WasteJob | None = None
+        self.report_job: report_jobs.ReportJob | None = None
         self.object_jobs: list[object_jobs.ObjectJob] = []  # one per screen that waits for an answer
 
     def _start(self, work: Callable[[], None], group: str, *, replaces: bool = False) -> None:
         self._app.run_worker(work, thread=True, group=group, exclusive=replaces, exit_on_error=True)
 
-    def new_job(self, pid: int = 0) -> jobs.CaptureJob:
+    def new_job(self, pid: int = 0, path: str = "") -> jobs.CaptureJob:
         """Prepare a job, so that a screen for it can be there before its first message."""
-        self.job = jobs.CaptureJob(ProgressBoard(time.monotonic_ns), pid, self._keeper.expected_objects)
+        self.job = jobs.CaptureJob(ProgressBoard(time.monotonic_ns), pid, self._keeper.expected_objects, path)
         return self.job
 
     def capture(self, job: jobs.CaptureJob) -> None:
@@ -56,6 +59,24 @@ class Runner:
         """Start the analysis of a loaded snapshot."""
         base, post = self._keeper.base(), self._app.post_message
         self._start(lambda: jobs.run_analysis(self._engine, job, snapshot, path, base, post), "job")
+
+    def open_file(self, path: str) -> None:
+        """Start loading a snapshot file, to show it."""
+        job, base, post = self.new_job(path=path), self._keeper.base(), self._app.post_message
+        self._start(lambda: jobs.run_open(self._engine, job, base, post), "job")
+
+    def open_baseline(self, path: str, current: Analysis) -> None:
+        """Start loading a snapshot file, to compare with it."""
+        job, post = self.new_job(path=path), self._app.post_message
+        self._start(lambda: jobs.run_baseline(self._engine, job, current, post), "job")
+
+    def show_pair(self, base: Analysis | None, current: Analysis) -> None:
+        """Start comparing two snapshots of this session."""
+        self._start(lambda: jobs.show_pair(self._engine, base, current, self._app.post_message), "compare")
+
+    def list_snapshots(self, folder: str) -> None:
+        """Read the snapshot files of a folder."""
+        self._start(lambda: jobs.list_snapshots(self._engine, folder, self._app.post_message), "files", replaces=True)
 
     def cancel(self) -> None:
         """Ask the running job to stop."""
@@ -101,6 +122,18 @@ class Runner:
         for job in given_up:
             job.cancel.set()
             self.object_jobs.remove(job)
+
+    def report(self, holders: HolderIndex, earlier: Sequence[Snapshot | Summary], source: str) -> None:
+        """Start judging who may be holding too much."""
+        self.cancel_report()
+        job = self.report_job = report_jobs.ReportJob(holders=holders, earlier=earlier, source=source)
+        self._start(lambda: report_jobs.run_report(self._engine, job, self._app.post_message), "report")
+
+    def cancel_report(self) -> None:
+        """Give up the report."""
+        job, self.report_job = self.report_job, None
+        if job is not None:
+            job.cancel.set()
 
     def find_waste(self, holders: HolderIndex) -> None:
         """Start the search for other remedies."""
@@ -154,6 +187,10 @@ class Runner:
     def write_text(self, path: str, text: str) -> None:
         """Write an export."""
         self._start(lambda: jobs.write_text(path, text, self._app.post_message), "write")
+
+    def keep_copy(self, path: str, text: str) -> None:
+        """Keep what was copied in a file."""
+        self._start(lambda: keep_copy(path, text), "copy")
 
     def write_snapshot(self, snapshot: Snapshot, path: str) -> None:
         """Write a snapshot file."""

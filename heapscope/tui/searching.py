@@ -5,13 +5,17 @@ Never called from the thread of the screens.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 
 from heapscope.analysis.paths import Exclusions, MergedPath, Paths, RootPath, find_paths
+from heapscope.analysis.suspects.model import Report
 from heapscope.graph.library import Oversight
-from heapscope.snapshot.model import U32Array
+from heapscope.service.queries import HeapQueries
+from heapscope.service.report import ReportSeries, Summary, summarise
+from heapscope.snapshot.model import Snapshot, U32Array
 from heapscope.tui.holders import FoundPath, HolderIndex, PathAnswer, PathQuestion
 
 MERGED_PATHS = 20
@@ -55,8 +59,39 @@ def way_of(index: HolderIndex, object_index: int, oversight: Oversight) -> Found
 
 def _of_one(path: RootPath, index: HolderIndex) -> FoundPath:
     length = len(path.objects)
-    names = tuple(index.names.along(path.objects))
-    return FoundPath(path.root, path.objects, (True,) * length, length, 1, 1.0, names, _places(index, path.objects))
+    return FoundPath(
+        root=path.root,
+        objects=path.objects,
+        is_shared=(True,) * length,
+        common=length,
+        count=1,
+        share=1.0,
+        names=tuple(index.names.along(path.objects)),
+        is_namespace=_namespaces(index, path.objects),
+        places=_places(index, path.objects),
+    )
+
+
+def _namespaces(index: HolderIndex, objects: Sequence[int]) -> tuple[bool, ...]:
+    """Say which steps are namespaces of the step before; not the last step, which was asked about."""
+    inner = itertools.pairwise(objects[:MAX_PLACES])
+    found = [False, *(index.names.is_namespace(holder, held) for holder, held in inner)]
+    return (*found[: len(objects) - 1], False)
+
+
+def report(
+    earlier: Sequence[Snapshot | Summary], index: HolderIndex, source: str, oversight: Oversight
+) -> tuple[Report, Summary]:
+    """Judge who may be holding too much, and sum the snapshot up for later reports. Raises Cancelled."""
+    series, share = ReportSeries(), 0.5 / (len(earlier) + 1)
+    for number, one in enumerate(earlier):
+        part = oversight.part(number * share, (number + 1) * share)
+        series.add_summary(one if isinstance(one, Summary) else summarise(one, part))
+    paths = index.paths(oversight.part(0.5 - share, 0.5))
+    heap = HeapQueries(index.tree.snapshot, oversight)
+    heap.roots, heap.tree, heap.paths = index.tree.roots, index.tree, paths
+    series.add_heap(heap, oversight.part(0.5, 0.6))
+    return series.report(source, oversight.part(0.6, 1)), series.newest_summary
 
 
 def _places(index: HolderIndex, objects: Sequence[int]) -> tuple[str, ...]:
@@ -76,5 +111,6 @@ def _of_many(path: MergedPath, index: HolderIndex) -> FoundPath:
         count=path.count,
         share=path.share,
         names=tuple(index.names.along(objects, is_shared)),
+        is_namespace=_namespaces(index, objects),
         places=_places(index, objects),
     )

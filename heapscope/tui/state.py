@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from heapscope.units import format_bytes, format_count, format_delta, format_exact
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from heapscope.analysis.holder_growth import HolderGrowth
     from heapscope.analysis.memory import MemorySplit
     from heapscope.analysis.slots.model import SlotsRow
+    from heapscope.analysis.suspects.model import Report
     from heapscope.analysis.waste.model import WasteReport
     from heapscope.snapshot.model import Snapshot, SnapshotMeta
     from heapscope.tui.holders import HolderIndex
@@ -40,14 +41,17 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Taken:
-    """What is remembered of a snapshot of this session, also when the snapshot itself is no longer in memory."""
+    """What is remembered of a snapshot: of this session, also when it is no longer in memory itself, or of a file (``number`` 0).
+
+    ``histogram`` is None of a file that was not opened.
+    """
 
     number: int
     path: str
     meta: SnapshotMeta
     object_count: int
     heap_bytes: int
-    histogram: Histogram
+    histogram: Histogram | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +77,8 @@ class HeapView:
 
     ``holders`` is None until the dominators are found, ``waste`` until somebody has asked for it. Neither is part of the analysis: a baseline has no need of them.
     ``series`` are the snapshots of this session that are still in memory, oldest first, the current one last; the first is never
-    given up. ``taken`` remembers all of them in the same order. ``memory`` (a MemorySplit), ``report`` (a Report) and ``growth`` are None until known.
+    given up. ``taken`` remembers all of them in the same order. ``memory`` (a MemorySplit), ``report`` (a Report) and ``growth`` are None until known; ``work`` says
+    what the report waits for, ``problem`` why there is none. ``stored`` are the snapshot files of the folder in use.
     """
 
     current: Analysis
@@ -86,8 +91,11 @@ class HeapView:
     series: tuple[Analysis, ...] = ()
     taken: tuple[Taken, ...] = ()
     memory: MemorySplit | None = None
-    report: Any = None
+    report: Report | None = None
     growth: Growth | None = None
+    work: str = ""
+    problem: str = ""
+    stored: tuple[Taken, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

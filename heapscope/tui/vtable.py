@@ -83,6 +83,7 @@ class VTable(ScrollView, can_focus=True):
         self._ascii_only = ascii_only
         self._model: TableModel[Any] | None = None
         self.placed: list[PlacedColumn[Any]] = []
+        self._known_style: Style | None = None
 
     @property
     def model(self) -> TableModel[Any] | None:
@@ -197,10 +198,22 @@ class VTable(ScrollView, can_focus=True):
             left += placed.width + COLUMN_GAP
         return ""
 
+    @property
+    def _plain_style(self) -> Style:
+        """The style of a row; looking it up takes as long as drawing the row."""
+        if self._known_style is None:
+            self._known_style = self.rich_style
+        return self._known_style
+
+    def notify_style_update(self) -> None:
+        """Look styles up anew."""
+        self._known_style = None
+        super().notify_style_update()
+
     def render_line(self, y: int) -> Strip:
         """Draw one line in sight; reads one row at most."""
         width = self.size.width
-        base = self.rich_style
+        base = self._plain_style
         if self._model is None:
             return Strip.blank(width, base)
         if y < HEADER_LINES:
@@ -227,17 +240,23 @@ class VTable(ScrollView, can_focus=True):
         return Strip(segments).adjust_cell_length(width, style)
 
     def _row(self, row: Any, base: Style, width: int) -> Strip:
-        segments = [Segment(" " * MARGIN, base)]
-        gap = Segment(" " * COLUMN_GAP, base)
+        # Few segments: what follows in one style is one, because every segment costs more than its text.
+        segments: list[Segment] = []
+        waiting, used = " " * MARGIN, MARGIN
         for placed in self.placed:
             name = placed.column.style(row)
-            style = base
+            text = self._write(_cell_text(row, placed), placed)
+            used += placed.width + COLUMN_GAP
             if name:
                 # Only the colour of the letters: the row keeps its background, so that the cursor stays one bar.
                 colour = self.get_component_rich_style(f"vtable--{name}").color
-                style = base + Style(color=colour)
-            segments += [Segment(self._write(_cell_text(row, placed), placed), style), gap]
-        return Strip(segments).adjust_cell_length(width, base)
+                segments += [Segment(waiting, base), Segment(text, base + Style(color=colour))]
+                waiting = " " * COLUMN_GAP
+            else:
+                waiting += text + " " * COLUMN_GAP
+        segments.append(Segment(waiting + " " * max(0, width - used), base))
+        strip = Strip(segments, max(width, used))
+        return strip if used <= width else strip.adjust_cell_length(width, base)
 
     def _write(self, text: str, placed: PlacedColumn[Any]) -> str:
         if self._ascii_only:

@@ -29,6 +29,7 @@ from heapscope.tui.screens.tabs import TabsScreen
 from heapscope.tui.screens.treemap import TreemapScreen
 from heapscope.tui.views.dominators import DominatorsTab
 from heapscope.tui.views.growth import GrowthTab
+from heapscope.tui.views.overview import OverviewTab
 from heapscope.tui.views.slots import SlotsTab
 from heapscope.tui.vtable import VTable
 from tests.tui.support.heaps import hostile_snapshot
@@ -45,6 +46,7 @@ OWNERS: dict[Scope, Any] = {
     Scope.APP: HeapscopeApp,
     Scope.MAIN: MainScreen,
     Scope.TABLE: VTable,
+    Scope.OVERVIEW: OverviewTab,
     Scope.TREE: DominatorsTab,
     Scope.REMEDIES: TabsScreen,
     Scope.GROWTH: GrowthTab,

@@ -95,6 +95,18 @@ def export_overview(view: HeapView) -> ExportTable:
         "injector": meta.injector,
         "warnings": list(meta.warnings),
     }
+    if view.report is not None:
+        verdict = view.report.verdict
+        figures |= {"verdict": str(verdict.kind), "headline": verdict.headline, "confidence": verdict.confidence.label}
+        for number, suspect in enumerate(view.report.suspects, 1):
+            figures |= {
+                f"suspect_{number}": suspect.holder,
+                f"suspect_{number}_kind": str(suspect.kind),
+                f"suspect_{number}_place": suspect.place,
+                f"suspect_{number}_retained_bytes": suspect.retained_bytes,
+                f"suspect_{number}_growth_bytes": suspect.growth_bytes,
+                f"suspect_{number}_confidence": suspect.confidence.label,
+            }
     return ExportTable("overview", [{"figure": name, "value": value} for name, value in figures.items()], len(figures))
 
 

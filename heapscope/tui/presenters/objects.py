@@ -34,7 +34,7 @@ def holder_words(holders: HolderIndex, node: int) -> str:
         return "awaits collection"
     if above == tree.root:
         info = tree.info(node)
-        return f"is a root: {root_words(info)}" if info is not None else "nothing alone"
+        return f"is a root: {root_words(info)}" if info is not None else "nothing: several lead here"
     info = tree.info(above)
     if above >= tree.snapshot.object_count:
         return root_words(info) if info is not None else ""
@@ -169,8 +169,8 @@ def _way_line(snapshot: Snapshot, facts: ObjectFacts, width: int) -> Line:
 
 def values_note(facts: ObjectFacts) -> list[Line]:
     """Say what is not here."""
-    none = "" if facts.members.count else " It refers to nothing that was recorded."
-    return [line((f" Values are not captured: names, types and sizes only.{none}", "dim"))]
+    none = [] if facts.members.count else [line((" It refers to nothing that was recorded.", "dim"))]
+    return [*none, line((" Values are not captured: names, types and sizes only.", "dim"))]
 
 
 def referrers_note(facts: ObjectFacts) -> Line:

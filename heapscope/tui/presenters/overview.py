@@ -5,21 +5,25 @@ Pure. States facts and how they were measured; never calls anything a leak.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from heapscope.tui.lines import EMPTY, Line, Span, line
+from heapscope.tui.presenters.split import split_lines
 from heapscope.tui.presenters.types import shallow_change, types_columns, types_facts
+from heapscope.tui.presenters.verdict import holder_lines, next_line, suspects_model, verdict_lines
 from heapscope.tui.state import HeapView, Writing, trend_sign
 from heapscope.tui.tablemodel import TableModel
 from heapscope.tui.textfit import percent, safe_text, shown_type, time_of_day
 from heapscope.units import format_duration_ns
 
 if TYPE_CHECKING:
-    from heapscope.analysis.histogram import HistogramRow
     from heapscope.snapshot.model import Snapshot
 
 TOP_TYPES = 50  # more than any screen shows at once; the Types tab has all
 MAX_WARNINGS_SHOWN = 3
+MAX_EVIDENCE, LARGE_ROOM, SMALL_ROOM = 2, 20, 10  # lines of evidence, and the room that they need
+MIN_FIGURES = 2  # lines; with less room than that the table is worth more
+MAX_SPLIT_LINES = 9
 
 
 def sentence(view: HeapView, writing: Writing) -> Line:
@@ -71,13 +75,43 @@ def figures(view: HeapView, writing: Writing) -> list[tuple[str, str, str]]:
     ]
 
 
-def overview_head(view: HeapView, writing: Writing) -> list[Line]:
-    """Write the part above the table."""
+def overview_head(view: HeapView, writing: Writing, width: int = 120, room: int = 100) -> list[Line]:
+    """Write the part above the table in about ``room`` lines: the answer, who holds it, where the memory is."""
+    answer = [line(" ", *sentence(view, writing))]
+    if view.report is not None and view.current.histogram.rows:
+        evidence = MAX_EVIDENCE if room >= LARGE_ROOM else 1 if room >= SMALL_ROOM else 0
+        answer = [*verdict_lines(view.report, width), *holder_lines(view.report, writing, width, evidence)]
+        if view.report.suspects:
+            answer.append(next_line())
+    elif view.problem:
+        answer += [
+            line((" ✘ ", "bad"), f"no verdict: {safe_text(view.problem)}"),
+            line("   ", ("R", "key"), " tries again"),
+        ]
+    elif view.work:
+        answer.append(line((f" … {view.work}", "title"), ("   everything else can be used meanwhile", "dim")))
+    left = room - len(answer) - 2
+    if left < MIN_FIGURES:
+        return [*answer, EMPTY]
+    if view.memory is not None:
+        split = split_lines(view.memory, writing, width, min(left - 1, MAX_SPLIT_LINES))
+        return [*answer, EMPTY, heap_line(view, writing), *split, EMPTY]
     rows = [
         line((f" {name:<12}", "dim"), (f"{value:>10}", "strong"), (f"   {note}", "dim"))
         for name, value, note in figures(view, writing)
     ]
-    return [line(" ", *sentence(view, writing)), EMPTY, *rows, EMPTY]
+    return [*answer, EMPTY, *rows[:left], EMPTY]
+
+
+def heap_line(view: HeapView, writing: Writing) -> Line:
+    """Write in one line how large the heap is, and how well it was seen."""
+    snapshot = view.current.snapshot
+    covered = percent(snapshot.meta.coverage) if snapshot.meta.coverage is not None else "not known"
+    objects = f" in {writing.count(snapshot.object_count)} objects"
+    return line(
+        (" Python heap ", "dim"), (writing.size(snapshot.heap_bytes), "strong"), (objects, "dim"),
+        ("   coverage ", "dim"), covered, ("   pause ", "dim"), format_duration_ns(snapshot.meta.pause_ns),
+    )  # fmt: skip
 
 
 def overview_tail(view: HeapView, writing: Writing) -> list[Line]:
@@ -109,8 +143,10 @@ def slots_summary(view: HeapView, writing: Writing) -> Line:
     )
 
 
-def overview_model(view: HeapView, writing: Writing) -> TableModel[HistogramRow]:
-    """Build the table of the biggest types; after a baseline is set, of those that changed most."""
+def overview_model(view: HeapView, writing: Writing) -> TableModel[Any]:
+    """Build the table of suspects; without any, of the biggest types, after a baseline is set of those that changed most."""
+    if view.report is not None and view.report.suspects:
+        return suspects_model(view.report, writing)
     keys = {"type", "count", "shallow", "recursive", "share", "bar", "shallow_delta"}
     columns = [column for column in types_columns(view, writing) if column.key in keys]
     largest = view.current.histogram.rows[:TOP_TYPES]

@@ -38,15 +38,17 @@ class NumberedPath:
 def steps_words(snapshot: Snapshot, path: FoundPath) -> list[str]:
     """Name the steps of a way by type, the root in its own words; long ways keep their ends."""
     objects = path.objects
-    shown = list(range(len(objects)))
-    left_out = len(objects) - 2 * SUMMARY_ENDS
+    # A namespace is its owner's: module app ▸ .CACHE says it all.
+    shown = [at for at in range(len(objects)) if at >= len(path.is_namespace) or not path.is_namespace[at]]
+    common = sum(1 for at in shown if at < path.common)
+    left_out = len(shown) - 2 * SUMMARY_ENDS
     if left_out > 1:
         shown[SUMMARY_ENDS : SUMMARY_ENDS + left_out] = []
     words = [step_words(snapshot, path, at) for at in shown]
     if left_out > 1:
         words.insert(SUMMARY_ENDS, f"… {left_out:,} more …")
-    if path.common < len(objects) and len(words) > path.common:
-        words[path.common : -1] = ["…"]
+    if path.common < len(objects) and len(words) > common:
+        words[common:-1] = ["…"]
     return words
 
 
@@ -90,7 +92,8 @@ def path_steps_model(holders: HolderIndex, path: FoundPath, writing: Writing) ->
 
     columns: list[Column[int]] = [
         Column("step", "Step", lambda at: _indented(at, step_words(snapshot, path, at)), align="left"),
-        Column("address", "Address", lambda at: _address(snapshot, path, at), width=19, align="left", rank=2, style=style),
+        Column("where", "Where", lambda at: _where(snapshot, path, at), width=19, align="left", keep_end=True, rank=2,
+               style=style),
         Column("shallow", "Shallow", lambda at: writing.size(int(snapshot.shallow[path.objects[at]])), width=8 + wide,
                rank=1, style=style),
         Column("retained", "Retained", lambda at: writing.retained(int(retained[path.objects[at]])), width=8 + wide,
@@ -106,6 +109,12 @@ def _indented(at: int, words: str) -> str:
         return f"● {words}"
     depth = f"{at}: " if at > MAX_STEP_INDENT else ""
     return f"{'  ' * (min(at, MAX_STEP_INDENT) - 1)}└▸ {depth}{words}"
+
+
+def _where(snapshot: Snapshot, path: FoundPath, at: int) -> str:
+    """Write the place in the sources, where there is one; else the address."""
+    place = path.places[at] if at < len(path.places) and path.is_shared[at] else ""
+    return safe_text(place, 200) if place else _address(snapshot, path, at)
 
 
 def _address(snapshot: Snapshot, path: FoundPath, at: int) -> str:
@@ -157,7 +166,8 @@ def copy_path(holders: HolderIndex, path: FoundPath) -> str:
     lines = [f"{percent(path.share)} of them, {path.count:,} objects"] if path.count > 1 else []
     for at, one in enumerate(path.objects[:MAX_COPIED_STEPS]):
         what = root_words(path.root) + "  " if at == 0 else ""
-        lines.append(f"{'  ' * min(at, 16)}{what}{object_words(snapshot, one, _name_at(path, at))}")
+        place = f"  {safe_text(path.places[at], 200)}" if at < len(path.places) and path.places[at] else ""
+        lines.append(f"{'  ' * min(at, 16)}{what}{object_words(snapshot, one, _name_at(path, at))}{place}")
     left_out = len(path.objects) - MAX_COPIED_STEPS
     return "\n".join([*lines, f"… {left_out:,} more steps"] if left_out > 0 else lines)
 
@@ -175,6 +185,7 @@ def export_paths(holders: HolderIndex, paths: Sequence[NumberedPath], total: int
             "name": numbered.path.names[at] if at < len(numbered.path.names) else "",
             "type": snapshot.types[int(snapshot.type_index[one])].name,
             "address": int(snapshot.address[one]),
+            "place": numbered.path.places[at] if at < len(numbered.path.places) else "",
             "is_shared": numbered.path.is_shared[at],
             "shallow_bytes": int(snapshot.shallow[one]),
             "retained_bytes": int(retained[one]),

@@ -47,6 +47,7 @@ def all_help() -> list[Line]:
     for scope in (
         Scope.MAIN,
         Scope.TABLE,
+        Scope.OVERVIEW,
         Scope.TREE,
         Scope.TREEMAP,
         Scope.PATHS,

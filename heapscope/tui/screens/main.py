@@ -7,25 +7,23 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
-from textual.message import Message
 from textual.widgets import Input
 
 from heapscope.tui.actions import Scope, View, bindings_of
 from heapscope.tui.chrome import FilterBar, FilterInput, KeyBar, TabStrip
 from heapscope.tui.filters import Filter, FilterError, parse_filter
-from heapscope.tui.holders import PathQuestion
 from heapscope.tui.lines import Line, Lines, line
-from heapscope.tui.presenters.export import ExportTable
 from heapscope.tui.presenters.header import HeaderFacts, header_line
-from heapscope.tui.screens.tabs import TabsScreen
+from heapscope.tui.screens.wishes import WishesScreen
 from heapscope.tui.state import HeapView, Writing
 from heapscope.tui.textfit import cut_end, safe_text
 from heapscope.tui.views.slots import SlotsTab
 
 
-class MainScreen(TabsScreen):
+class MainScreen(WishesScreen):
     """One snapshot."""
 
     BINDINGS = bindings_of(Scope.MAIN)
@@ -40,44 +38,11 @@ class MainScreen(TabsScreen):
     MainScreen.-roomy #waste-detail { height: 14; }
     """
 
-    class RecaptureWanted(Message):
-        """Capture again."""
-
-    class BaselineWanted(Message):
-        """Make this snapshot the baseline."""
-
-    class WriteWanted(Message):
-        """Write the snapshot to a file."""
-
-    class ExportWanted(Message):
-        """Write what a tab shows to a file."""
-
-        def __init__(self, table: ExportTable) -> None:
-            super().__init__()
-            self.table = table
-
-    class PathsWanted(Message):
-        """Search paths to what a row stands for."""
-
-        def __init__(self, question: PathQuestion) -> None:
-            super().__init__()
-            self.question = question
-
-    class ObjectsWanted(Message):
-        """The objects of a row are wanted: all in a list, or the one of them that retains most."""
-
-        def __init__(self, question: PathQuestion, *, lists: bool) -> None:
-            super().__init__()
-            self.question = question
-            self.lists = lists
-
     NO_ROWS: ClassVar[str] = "nothing here to copy"
 
     def __init__(self, view: HeapView, header: HeaderFacts, *, ascii_only: bool) -> None:
-        super().__init__(ascii_only=ascii_only)
-        self._view = view
+        super().__init__(view, ascii_only=ascii_only)
         self._header = header
-        self.writing = Writing()
 
     def compose(self) -> ComposeResult:
         """From the top row to the bottom row."""
@@ -127,6 +92,11 @@ class MainScreen(TabsScreen):
         row.show([status])
         row.display = bool(status)
 
+    def on_resize(self, event: events.Resize) -> None:
+        """Draw the rows around the content for the new width."""
+        super().on_resize(event)
+        self._draw_frame()
+
     def on_screen_resume(self) -> None:
         """Draw what depends on the size."""
         self._draw_frame()
@@ -173,7 +143,9 @@ class MainScreen(TabsScreen):
         row = self.tab.current_row()
         if row is None:
             return
-        if self.current is View.OVERVIEW:
+        if self.current is View.OVERVIEW and hasattr(row, "holder"):
+            self.action_paths()
+        elif self.current is View.OVERVIEW:
             self.tab_of(View.TYPES).set_filter(Filter())
             self.tab_of(View.TYPES).select_type(row.type_name)
             self.go_to(View.TYPES)
@@ -183,6 +155,8 @@ class MainScreen(TabsScreen):
             self.dominators.action_switch()
         elif self.tab is self.waste or self.current is View.GROWTH:
             self.action_paths()
+        elif self.current is View.SNAPS:
+            self.post_message(self.SnapshotWanted(row))
         elif self.current is View.SLOTS:
             # From here: a tab that posts while the screen is at work would be taken for the screen, and stopped there.
             self.post_message(self.query_one(SlotsTab).advice_wish())
@@ -252,42 +226,3 @@ class MainScreen(TabsScreen):
             self.show_banner("")
         elif self.current is not View.OVERVIEW:
             self.go_to(View.OVERVIEW)
-
-    def action_paths(self) -> None:
-        """Search the paths to what the row under the cursor stands for."""
-        question = self.tab.path_question()
-        if question is None:
-            self.notify("no object here to search paths to", markup=False)
-            return
-        self.post_message(self.PathsWanted(question))
-
-    def action_inspect(self) -> None:
-        """Show the object of the row under the cursor whole, of several the one that retains most."""
-        self._want_objects(lists=False)
-
-    def action_instances(self) -> None:
-        """List all objects of the row under the cursor."""
-        self._want_objects(lists=True)
-
-    def _want_objects(self, *, lists: bool) -> None:
-        question = self.tab.path_question()
-        if question is None:
-            self.notify("this row is no object", markup=False)
-            return
-        self.post_message(self.ObjectsWanted(question, lists=lists))
-
-    def action_export_view(self) -> None:
-        """Write what the tab shows."""
-        self.post_message(self.ExportWanted(self.tab.export()))
-
-    def action_write_snapshot(self) -> None:
-        """Write the snapshot."""
-        self.post_message(self.WriteWanted())
-
-    def action_recapture(self) -> None:
-        """Capture again."""
-        self.post_message(self.RecaptureWanted())
-
-    def action_set_baseline(self) -> None:
-        """Make this snapshot the baseline."""
-        self.post_message(self.BaselineWanted())

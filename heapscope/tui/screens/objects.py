@@ -12,7 +12,8 @@ from heapscope.tui.arraymodel import ArrayModel
 from heapscope.tui.holders import PathQuestion
 from heapscope.tui.inspection import ObjectFacts, ObjectList
 from heapscope.tui.presenters import objects as words
-from heapscope.tui.presenters.roots import object_words
+from heapscope.tui.presenters.commands import command
+from heapscope.tui.presenters.roots import address_words, object_words
 from heapscope.tui.screens.pushed import PushedScreen
 from heapscope.tui.textfit import cut_end
 from heapscope.tui.vtable import VTable
@@ -98,6 +99,17 @@ class ObjectsScreen(PushedScreen):
         """Copy a text, and say so."""
         self.app.copy_to_clipboard(text)
         self.notify(f"copied: {cut_end(text.splitlines()[0], 48)}", markup=False, timeout=3)
+
+    def command(self, source: str) -> str:
+        """Return the command line about the object on the screen, or under the cursor."""
+        subject = self.own_subject() or self.subject()
+        if subject is None or subject.objects is None or self.holders is None:
+            return ""
+        return command("object", source, address_words(self.holders.tree.snapshot, int(subject.objects[0])))
+
+    def own_subject(self) -> PathQuestion | None:
+        """Return the object on the screen; None where there are many."""
+        return None
 
     def action_export_view(self) -> None:
         """Write the rows in the order shown."""

@@ -15,6 +15,7 @@ from heapscope.tui.chrome import KeyBar
 from heapscope.tui.holders import FoundPath, PathAnswer, PathQuestion
 from heapscope.tui.lines import Line, Lines
 from heapscope.tui.presenters import paths as words
+from heapscope.tui.presenters.commands import command, paths_arguments
 from heapscope.tui.presenters.dominators import failed_lines
 from heapscope.tui.presenters.roots import object_words
 from heapscope.tui.screens.pushed import PushedScreen
@@ -141,6 +142,18 @@ class PathsScreen(PushedScreen):
         excluded = (*self.question.excluded, (path.objects[at - 1], path.objects[at]))
         self.question = dataclasses.replace(self.question, excluded=excluded)
         self.search(self.holders)
+
+    def command(self, source: str) -> str:
+        """Return the command line that finds the same ways; of a row of several objects, the ways to all of their type."""
+        if self.holders is None:
+            return ""
+        snapshot, objects = self.holders.tree.snapshot, self.question.objects
+        address, type_name = None, self.question.type_name
+        if objects is not None:
+            type_name = snapshot.types[int(snapshot.type_index[objects[0]])].name
+            address = int(snapshot.address[objects[0]]) if objects.size == 1 else None
+        excluded = [(int(snapshot.address[one]), int(snapshot.address[two])) for one, two in self.question.excluded]
+        return command("paths", source, *paths_arguments(type_name, address, excluded))
 
     def action_copy_path(self) -> None:
         """Copy the way under the cursor."""

@@ -163,6 +163,14 @@ class PushedScreen(SizedScreen):
         if subject is not None and subject.objects is not None and self.holders is not None:
             self.post_message(self.PlaceWanted(self.holders, int(subject.objects[0])))
 
+    def command(self, source: str) -> str:
+        """Return the command line that shows the same of a source."""
+        raise NotImplementedError
+
+    def action_copy_command(self) -> None:
+        """Copy the command that shows the same."""
+        self.post_message(self.CopyWanted(self.command))
+
     def action_back(self) -> None:
         """Go to the screen before."""
         self.post_message(self.Left(self.question))

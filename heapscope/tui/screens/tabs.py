@@ -57,9 +57,19 @@ class TabsScreen(SizedScreen):
         return list(self.query(HeapTab))
 
     @property
+    def has_tabs(self) -> bool:
+        """Whether all of them are there."""
+        return len(self.query(HeapTab)) == len(_TABS) + 1
+
+    @property
     def tab(self) -> HeapTab:
         """The tab in front."""
         return self.tab_of(self.current)
+
+    @property
+    def overview(self) -> OverviewTab:
+        """The answer."""
+        return self.query_one(OverviewTab)
 
     @property
     def dominators(self) -> DominatorsTab:
@@ -101,3 +111,5 @@ class TabsScreen(SizedScreen):
         if self.tab is self.waste and self.waste.wants_report:
             # From here: a tab that posts while the screen is at work would be taken for the screen, and stopped there.
             self.post_message(WasteTab.WasteWanted())
+        if view is View.SNAPS:
+            self.post_message(SnapsTab.FilesWanted())

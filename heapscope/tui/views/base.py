@@ -13,6 +13,7 @@ from textual.message import Message
 from heapscope.tui.actions import Scope
 from heapscope.tui.filters import Filter
 from heapscope.tui.holders import PathQuestion
+from heapscope.tui.presenters.commands import command
 from heapscope.tui.presenters.export import ExportTable
 from heapscope.tui.state import HeapView, Writing
 from heapscope.tui.tablemodel import TableModel
@@ -142,6 +143,10 @@ class HeapTab(Container):
     def export(self) -> ExportTable:
         """Return what an export of this tab contains."""
         raise NotImplementedError
+
+    def command(self, source: str) -> str:
+        """Return the command line that shows the same of a source."""
+        return command("types", source)
 
     def row_text(self) -> str:
         """Return the row under the cursor as it is shown, "" without one."""

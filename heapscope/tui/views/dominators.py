@@ -17,7 +17,9 @@ from heapscope.tui.holder_jobs import DescentFound, DescentWish, LevelFound, Lev
 from heapscope.tui.holders import HolderIndex, PathQuestion, Rest
 from heapscope.tui.lines import Lines
 from heapscope.tui.presenters import dominators as words
+from heapscope.tui.presenters.commands import command
 from heapscope.tui.presenters.export import ExportTable
+from heapscope.tui.presenters.roots import address_words
 from heapscope.tui.state import HeapView, Writing
 from heapscope.tui.tablemodel import TableModel
 from heapscope.tui.textfit import safe_text
@@ -256,6 +258,14 @@ class DominatorsTab(HeapTab):
         if model is None or self.holders is None:
             return ExportTable("dominators", [], 0)
         return words.export_tree(self.holders.tree, model.visible_rows(), len(model.rows))
+
+    def command(self, source: str) -> str:
+        """Return the command line for the tree; below the row under the cursor, where that is one object."""
+        question = self.path_question()
+        objects = question.objects if question is not None else None
+        if self.holders is None or objects is None or objects.size != 1:
+            return command("dominators", source)
+        return command("dominators", source, "--under", address_words(self.holders.tree.snapshot, int(objects[0])))
 
     def copy_text(self) -> str:
         """Copy the row with what is above it, the root first."""

@@ -15,6 +15,7 @@ from textual.message import Message
 from heapscope.tui.actions import Scope, bindings_of
 from heapscope.tui.filters import parse_filter
 from heapscope.tui.lines import Lines
+from heapscope.tui.presenters.commands import SLOTS_COLUMNS, command, table_arguments
 from heapscope.tui.presenters.export import ExportTable, export_slots
 from heapscope.tui.presenters.slots import VERDICT_ORDER, empty_slots, slots_detail, slots_model
 from heapscope.tui.presenters.slots_detail import copy_change
@@ -81,6 +82,10 @@ class SlotsTab(HeapTab):
         if self.view is None or model is None:
             return ExportTable("slots", [], 0)
         return export_slots(self.view, model.visible_rows())
+
+    def command(self, source: str) -> str:
+        """Return the command line with the same order and filter."""
+        return command("slots", source, *table_arguments(self.table.model, SLOTS_COLUMNS))
 
     def copy_text(self) -> str:
         """Copy the change: the line to paste into the class, or one for each class that must change."""

@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from heapscope.tui.lines import Lines
+from heapscope.tui.presenters.commands import TYPES_COLUMNS, command, table_arguments
 from heapscope.tui.presenters.export import ExportTable, export_types
 from heapscope.tui.presenters.types import types_detail, types_model
 from heapscope.tui.state import HeapView, Writing
@@ -49,6 +50,10 @@ class TypesTab(HeapTab):
         if self.view is None or model is None:
             return ExportTable("types", [], 0)
         return export_types(self.view, model.visible_rows())
+
+    def command(self, source: str) -> str:
+        """Return the command line with the same order and filter."""
+        return command("types", source, *table_arguments(self.table.model, TYPES_COLUMNS))
 
     def copy_text(self) -> str:
         """Copy the row as it is shown."""

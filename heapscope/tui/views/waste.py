@@ -16,6 +16,7 @@ from heapscope.tui.actions import Scope
 from heapscope.tui.holders import PathQuestion
 from heapscope.tui.lines import Lines
 from heapscope.tui.presenters import waste as words
+from heapscope.tui.presenters.commands import command
 from heapscope.tui.presenters.export import ExportTable
 from heapscope.tui.state import HeapView, Writing
 from heapscope.tui.tablemodel import TableModel
@@ -112,6 +113,10 @@ class WasteTab(HeapTab):
         model = self.table.model
         report = self.view.waste if self.view is not None else None
         return words.export_waste(report, model.visible_rows() if model is not None else [])
+
+    def command(self, source: str) -> str:
+        """Return the command line for the same list."""
+        return command("waste", source)
 
     def copy_text(self) -> str:
         """Copy what to do."""

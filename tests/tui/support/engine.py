@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from heapscope.analysis.diff import HistogramDelta
 from heapscope.analysis.memory import MemorySplit, split_memory
 from heapscope.analysis.slots.advice import advise_slots
+from heapscope.analysis.suspects.model import Report
 from heapscope.errors import Cancelled, ExitCode, HeapscopeError, PermissionRefused
 from heapscope.graph.library import Oversight
 from heapscope.service.capture import CaptureOptions, CaptureProgress
+from heapscope.service.report import Summary
 from heapscope.snapshot.memory import MemoryFacts
 from heapscope.snapshot.model import Snapshot
 from heapscope.target.info import TargetInfo
@@ -71,6 +73,8 @@ class FakeEngine(LiveEngine):
         self.holders_error: Exception | None = None
         self.paths_gate: threading.Event | None = None
         self.paths_error: Exception | None = None
+        self.report_gate: threading.Event | None = None
+        self.report_error: Exception | None = None
         self.objects_gate: threading.Event | None = None
         self.objects_error: Exception | None = None
         self.given_up: list[str] = []
@@ -142,6 +146,15 @@ class FakeEngine(LiveEngine):
         if self.paths_error is not None:
             raise self.paths_error
         return super().search_paths(holders, question, oversight)
+
+    def report(
+        self, earlier: Sequence[Snapshot | Summary], holders: HolderIndex, source: str, oversight: Oversight
+    ) -> tuple[Report, Summary]:
+        """Wait for the gate, then judge."""
+        self._wait(self.report_gate, "report", oversight)
+        if self.report_error is not None:
+            raise self.report_error
+        return super().report(earlier, holders, source, oversight)
 
     def list_instances(self, holders: HolderIndex, question: PathQuestion, oversight: Oversight) -> ObjectList:
         """Wait for the gate, then list."""

@@ -36,11 +36,21 @@ class Driver:
 
     async def settle(self) -> None:
         """Wait until no worker runs and everything is drawn; a worker may have been cancelled by one that came after it."""
-        for worker in list(self.app.workers):
-            with suppress(WorkerCancelled):
-                await worker.wait()
+        while True:
+            await self.pilot.pause()
+            waiting = [worker for worker in self.app.workers if not worker.is_finished]
+            for worker in waiting:
+                with suppress(WorkerCancelled):
+                    await worker.wait()
+            if not waiting and self._is_idle():
+                break
         await self.pilot.pause()
-        await self.pilot.pause()
+
+    def _is_idle(self) -> bool:
+        """Whether what the workers brought was handled, and nothing else is to come."""
+        runner = self.app.runner
+        jobs = (runner.job, runner.holders_job, runner.report_job, runner.waste_job, runner.paths_job)
+        return not any(job is not None for job in jobs) and not runner.object_jobs
 
     async def press(self, *keys: str) -> str:
         """Press keys and return the screen."""
@@ -99,6 +109,6 @@ async def running(
                 await driver.settle()
             yield driver
             gates = (engine.gate, engine.advice_gate, engine.sizes_gate, engine.holders_gate, engine.paths_gate)
-            for gate in (*gates, engine.objects_gate):
+            for gate in (*gates, engine.objects_gate, engine.report_gate):
                 if gate is not None:
                     gate.set()

@@ -1,0 +1,117 @@
+"""Every screen in every state at every size it is designed for, as text, compared with what is kept in ``golden/``.
+
+A change that is meant is taken over by ``HEAPSCOPE_UPDATE_GOLDENS=1 python -m pytest tests/tui/test_goldens.py``, and then looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+
+from heapscope.errors import HeapscopeError
+from tests.tui.support.engine import FakeEngine
+from tests.tui.support.heaps import make_snapshot
+from tests.tui.support.pilot import Driver, running
+
+FOLDER = Path(__file__).parent / "golden"
+SIZES = ((60, 16), (80, 24), (120, 40))
+SCREENS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("overview", ("1",)),
+    ("types", ("2",)),
+    ("growth", ("3",)),
+    ("dominators", ("4",)),
+    ("rss", ("5",)),
+    ("slots", ("6",)),
+    ("remedies", ("o",)),
+    ("snaps", ("7",)),
+    ("instances", ("2", "home", "I")),
+    ("inspect", ("escape", "i")),
+    ("paths", ("escape", "p")),
+    ("help", ("escape", "question_mark")),
+)
+
+
+def _fail(engine: FakeEngine) -> None:
+    engine.holders_error = HeapscopeError("A kernel failed: not enough memory", hint="Open it on a larger machine.")
+
+
+def _hold(engine: FakeEngine) -> None:
+    engine.holders_gate = threading.Event()
+
+
+def _work(_engine: FakeEngine) -> None:
+    """Change nothing."""
+
+
+STATES: dict[str, tuple[Callable[[FakeEngine], None], dict[str, Any]]] = {
+    "loaded": (_work, {"pid": 48213}),
+    "loading": (_hold, {"pid": 48213}),
+    "error": (_fail, {"pid": 48213}),
+    "empty": (_work, {"loaded": make_snapshot(()), "path": "empty.heapscope"}),
+}
+
+
+async def steady(driver: Driver) -> str:
+    """Wait until the screen stays as it is, while a worker may be held; return it."""
+    before = ""
+    for _ in range(200):
+        await driver.pilot.pause(0.02)
+        text = driver.text()
+        if text == before:
+            return text
+        before = text
+    raise AssertionError(before)
+
+
+@pytest.mark.parametrize(
+    ("state", "sizes"),
+    [
+        ("loaded", SIZES),
+        *((state, SIZES[1:2]) for state in ("loading", "error", "empty")),
+        *(pytest.param(state, SIZES[::2], marks=pytest.mark.matrix) for state in ("loading", "error", "empty")),
+    ],
+)
+async def test_every_screen_looks_as_it_did(
+    state: str, sizes: tuple[tuple[int, int], ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One run of the application is taken through all screens, each at several sizes."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    prepare, facts = STATES[state]
+    engine = FakeEngine()
+    prepare(engine)
+    shown: dict[tuple[int, int], list[str]] = {size: [] for size in sizes}
+    async with running(engine, size=sizes[-1], settle=state != "loading", **facts) as driver:
+        await driver.until("1 Overview")
+        for name, keys in SCREENS:
+            await driver.pilot.press(*keys)
+            for size in sizes:
+                if len(sizes) > 1:
+                    await driver.pilot.resize_terminal(*size)
+                text = await (steady(driver) if state == "loading" else settled(driver))
+                assert all(cell_len(line) == size[0] for line in text.splitlines()), text
+                shown[size].append(f"== {name}\n" + "\n".join(line.rstrip() for line in text.splitlines()))
+    for (width, height), texts in shown.items():
+        compare(FOLDER / f"{state}-{width}x{height}.txt", "\n".join(texts) + "\n")
+
+
+async def settled(driver: Driver) -> str:
+    """Wait until no worker runs; return the screen."""
+    await driver.settle()
+    return driver.text()
+
+
+def compare(path: Path, text: str) -> None:
+    """Compare with what is kept, or keep it."""
+    if os.environ.get("HEAPSCOPE_UPDATE_GOLDENS"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert text.splitlines() == path.read_text(encoding="utf-8").splitlines()
