@@ -113,6 +113,7 @@ def test_dominators_equal_those_of_igraph(tree: DominatorTree) -> None:
     assert np.flatnonzero(theirs != ours).tolist() == []
 
 
+@pytest.mark.matrix  # half a minute
 def test_dominators_equal_those_of_networkx(tree: DominatorTree) -> None:
     """The same with another algorithm in another language."""
     networkx = pytest.importorskip("networkx")

@@ -20,7 +20,7 @@ from heapscope.wire.protocol import Flag
 from tests.support.invariants import unharmed
 from tests.support.native_differences import compare
 from tests.support.native_view import View, view_of
-from tests.support.pythons import Python, found_pythons, probe
+from tests.support.pythons import Python, found_pythons, one_per_release, probe
 from tests.support.targets import Situation, Target, running
 from tests.support.third_party import third_party_python
 
@@ -65,6 +65,17 @@ def gil_python(request: pytest.FixtureRequest) -> Python:
     return python
 
 
+@pytest.fixture(
+    params=one_per_release(python for python in found_pythons() if not python.free_threaded),
+    ids=lambda each: each.label,
+)
+def gil_release(request: pytest.FixtureRequest) -> Python:
+    """One of each release."""
+    python = request.param
+    assert isinstance(python, Python)
+    return python
+
+
 def test_every_type_and_class_shape_is_recorded_alike(gil_python: Python) -> None:
     """Rows, references, types, instances, roots; also the locals of every thread's frames."""
     with running(gil_python, SHAPES) as target:
@@ -77,9 +88,9 @@ def test_every_type_and_class_shape_is_recorded_alike(gil_python: Python) -> Non
     assert bool((flags & Flag.SYNTHETIC).any()) == (gil_python.minor >= (3, 11))
 
 
-def test_the_demo_service_is_recorded_alike(gil_python: Python) -> None:
+def test_the_demo_service_is_recorded_alike(gil_release: Python) -> None:
     """Its whole heap after some requests, with nobody at work in it."""
-    with running(gil_python, Situation("demo heap", "native_demo.py", (str(SERVICE),))) as target:
+    with running(gil_release, Situation("demo heap", "native_demo.py", (str(SERVICE),))) as target:
         native = assert_same(target)
     assert "service.LineItem" in {kind.name for kind in native.snapshot.types}
 
@@ -165,12 +176,12 @@ UNCOUNTED = frozenset({"builtins.str", "builtins.bool", "builtins.NoneType", "bu
 """Keys of tables that many dicts share own one reference together; what exists once may be borrowed by C code."""
 
 
-def test_no_object_has_more_references_than_its_count(gil_python: Python) -> None:
+def test_no_object_has_more_references_than_its_count(gil_release: Python) -> None:
     """The reference counts are an oracle of their own: a reference shown twice shows as one too many.
 
     What executing frames hold is left out: they borrow some of it, and a running generator shows its frame's as well.
     """
-    with running(gil_python, SHAPES) as target:
+    with running(gil_release, SHAPES) as target:
         native = view_of(captured(target, "native"))
     shown: Counter[int] = Counter()
     for targets in native.edges.values():

@@ -70,7 +70,10 @@ def test_predicted_and_measured_agree_on_every_version(python: Python, shape: st
         "corpus_tuple_plain.Sub",
     ],
 )
-@pytest.mark.parametrize("version", [(3, 10), pytest.param((3, 12), marks=pytest.mark.matrix), (3, 13)])
+@pytest.mark.parametrize(
+    "version",
+    [pytest.param((3, 10), marks=pytest.mark.matrix), pytest.param((3, 12), marks=pytest.mark.matrix), (3, 13)],
+)
 def test_predicted_and_measured_agree_for_other_shapes(version: tuple[int, int], type_name: str) -> None:
     """Lines of classes, dicts that were read, native bases, weak references, items."""
     python = next((one for one in usual_pythons() if one.minor == version and not one.debug), None)
