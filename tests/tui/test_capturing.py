@@ -73,18 +73,18 @@ async def test_quitting_while_a_capture_runs_asks_first() -> None:
     assert driver.app.return_value == ExitCode.INTERRUPTED
 
 
-async def test_a_capture_may_end_while_a_dialog_is_open() -> None:
+@pytest.mark.parametrize("key", ["q", pytest.param("question_mark", marks=pytest.mark.matrix)])
+async def test_a_capture_may_end_while_a_dialog_is_open(key: str) -> None:
     """The snapshot is shown, whatever lay above the progress; escape from there goes nowhere odd."""
-    for key in ("question_mark", "q"):
-        async with running(held(), settle=False) as driver:
-            await at_gate(driver)
-            await driver.pilot.press(key)
-            await driver.pilot.pause()
-            assert driver.engine.gate is not None
-            driver.engine.gate.set()
-            await driver.settle()
-            assert "[1 Overview]" in driver.text()
-            assert "[1 Overview]" in (await driver.press("escape"))
+    async with running(held(), settle=False) as driver:
+        await at_gate(driver)
+        await driver.pilot.press(key)
+        await driver.pilot.pause()
+        assert driver.engine.gate is not None
+        driver.engine.gate.set()
+        await driver.settle()
+        assert "[1 Overview]" in driver.text()
+        assert "[1 Overview]" in (await driver.press("escape"))
 
 
 async def test_a_capture_may_fail_while_the_help_is_open() -> None:
@@ -156,11 +156,13 @@ async def test_capturing_again_shows_changes_and_keeps_the_screen_usable() -> No
         assert "#2" in text
         assert "ΔCount" in text
         assert "+4,409" in text
-        assert "since" in (await driver.press("1"))
+        text = await driver.press("1")
+        assert "grew by 595K" in text
+        assert "within 60 s" in text
 
 
-async def test_cancelling_a_second_capture_keeps_the_first_snapshot() -> None:
-    """Ctrl+C stops the job, not the program."""
+async def test_a_second_capture_that_is_cancelled_or_fails_keeps_the_first_snapshot() -> None:
+    """Ctrl+C stops the job, not the program. The card can be left, and the exit code stays 0: the snapshot is there."""
     engine = FakeEngine()
     async with running(engine) as driver:
         engine.gate = threading.Event()
@@ -172,12 +174,7 @@ async def test_cancelling_a_second_capture_keeps_the_first_snapshot() -> None:
         assert "#1" in text
         await driver.press("ctrl+c")
         assert driver.app.is_running
-
-
-async def test_a_failed_second_capture_is_a_card_that_can_be_left() -> None:
-    """And the exit code stays 0: the snapshot is there."""
-    engine = FakeEngine()
-    async with running(engine) as driver:
+        engine.gate.set()
         engine.error = TargetGone("process 48213 has ended")
         assert "target gone" in (await driver.press("n"))
         assert "[1 Overview]" in (await driver.press("escape"))
@@ -191,17 +188,13 @@ async def test_a_baseline_given_at_the_start_is_compared_with() -> None:
         assert "+9,200" in (await driver.press("2"))
 
 
-async def test_setting_the_baseline_makes_the_changes_zero() -> None:
-    """From then on they count from here."""
+async def test_a_baseline_makes_the_changes_zero_and_the_end_of_the_target_is_a_banner() -> None:
+    """From then on they count from here. Everything stays, and a further capture is refused in words."""
     async with running() as driver:
         text = await driver.press("b", "2")
         assert "ΔShallow" in text
         assert "+" not in driver.lines()[3]
-
-
-async def test_the_end_of_the_target_is_a_banner_and_everything_stays() -> None:
-    """A further capture is refused in words."""
-    async with running() as driver:
+        await driver.press("1")
         driver.engine.is_alive = False
         driver.app._sample()
         await driver.settle()
@@ -291,8 +284,9 @@ async def test_builtin_types_have_short_names_on_the_screen() -> None:
     """A filter finds them by both."""
     loaded = make_snapshot((("builtins.dict", 5, 232, ()), ("app.dict", 5, 100, ())))
     async with running(loaded=loaded, path="x.heapscope") as driver:
-        assert "dict takes 70%" in driver.text()
-        assert "builtins.dict" not in (await driver.press("2"))
+        assert [line for line in driver.lines() if line.startswith(" dict ") and " 70% " in line]
+        assert "builtins" not in driver.text()
+        assert "builtins" not in (await driver.press("2"))
         for expression in ("/^dict", "builtins"):
             assert "1 of 2" in (
                 await driver.press("slash", *("slash" if char == "/" else char for char in expression), "enter")

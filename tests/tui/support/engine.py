@@ -1,11 +1,12 @@
 """A fake engine: processes, captures and failures by arrangement; the analysis is the real one.
 
-Never touches a process.
+Never touches a process. The heaps that captures give are judged once per test run: all applications share what was found.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
@@ -59,6 +60,21 @@ TARGETS: tuple[TargetInfo, ...] = (
     make_target(812, "/usr/bin/python3 /usr/bin/patroni /etc/patroni.yml", 91 << 20, YAMA, user="postgres"),
     make_target(977, "/usr/bin/python3 -Es /usr/sbin/tuned -l -P", 24 << 20, user="root", python_version="3.11.2"),
 )
+
+
+captured = functools.lru_cache(maxsize=8)(make_snapshot)
+
+
+@functools.lru_cache(maxsize=8)
+def judged(snapshot: Snapshot) -> HolderIndex:
+    """Find the holders of a heap that captures give."""
+    return LiveEngine().find_holders(snapshot, Oversight())
+
+
+@functools.lru_cache(maxsize=8)
+def reported(holders: HolderIndex, source: str) -> tuple[Report, Summary]:
+    """Report on a heap that captures give."""
+    return LiveEngine().report((), holders, source, Oversight())
 
 
 class FakeEngine(LiveEngine):
@@ -117,8 +133,9 @@ class FakeEngine(LiveEngine):
             raise self.error
         self.captures += 1
         if self.captures == 1:
-            return make_snapshot(pid=pid)
-        return make_snapshot(grown_rows(), pid=pid, captured_at=CAPTURED_AT + 60)
+            return captured(pid=pid)
+        make = captured if self.captures == 2 else make_snapshot  # further ones are as large, but not the same
+        return make(grown_rows(), pid=pid, captured_at=CAPTURED_AT + 60)
 
     def advise(self, analysis: Analysis) -> Analysis:
         """Wait for the gate, then judge by types and instances: the made-up service has no code."""
@@ -138,7 +155,7 @@ class FakeEngine(LiveEngine):
         self._wait(self.holders_gate, "holders", oversight)
         if self.holders_error is not None:
             raise self.holders_error
-        return super().find_holders(snapshot, oversight)
+        return judged(snapshot)
 
     def search_paths(self, holders: HolderIndex, question: PathQuestion, oversight: Oversight) -> PathAnswer:
         """Wait for the gate, then search."""
@@ -154,7 +171,7 @@ class FakeEngine(LiveEngine):
         self._wait(self.report_gate, "report", oversight)
         if self.report_error is not None:
             raise self.report_error
-        return super().report(earlier, holders, source, oversight)
+        return super().report(earlier, holders, source, oversight) if earlier else reported(holders, source)
 
     def list_instances(self, holders: HolderIndex, question: PathQuestion, oversight: Oversight) -> ObjectList:
         """Wait for the gate, then list."""
