@@ -5,6 +5,7 @@ Never sorts or filters itself (tablemodel does) and never parses markup: cells a
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any, ClassVar
 
 from rich.segment import Segment
@@ -13,10 +14,10 @@ from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from heapscope.tui.actions import Scope, bindings_of
+from heapscope.tui.quickview import QuickView
 from heapscope.tui.tablemodel import COLUMN_GAP, PlacedColumn, TableModel, place_columns
 from heapscope.tui.textfit import bar, cut_end, cut_start, pad
 from heapscope.tui.theme import to_ascii
@@ -25,7 +26,7 @@ HEADER_LINES = 1
 MARGIN = 1  # in line with the rows above and below the table
 
 
-class VTable(ScrollView, can_focus=True):
+class VTable(QuickView, can_focus=True):
     """A table with a cursor, a fixed head that sorts on click, and columns that come and go with the width."""
 
     BINDINGS = bindings_of(Scope.TABLE)
@@ -209,6 +210,13 @@ class VTable(ScrollView, can_focus=True):
         """Look styles up anew."""
         self._known_style = None
         super().notify_style_update()
+
+    def line_key(self, y: int) -> Hashable:
+        """Return the row, and whether the cursor is on it; the model is the same until the table is shown another."""
+        if y < HEADER_LINES:
+            return "head"
+        position = int(self.scroll_offset.y) + y - HEADER_LINES
+        return position, position == self.cursor and (1 + self.has_focus)
 
     def render_line(self, y: int) -> Strip:
         """Draw one line in sight; reads one row at most."""
