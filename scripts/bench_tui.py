@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 from textual.pilot import Pilot
 
-from heapscope.tui.app import HeapscopeApp
+from heapscope.tui.app import HeapscopeApp, spare_collector
 from heapscope.tui.keeper import Keeper
 from heapscope.tui.screens.instances import InstancesScreen
 
@@ -152,6 +152,7 @@ def main() -> None:
     parser.add_argument("--objects", type=int, default=5_000_000)
     parser.add_argument("--format", choices=["table", "json"], default="table")
     arguments = parser.parse_args()
+    spare_collector()  # as the command does
     figures = {"rows": arguments.rows, "objects": arguments.objects}
     if arguments.rows:
         figures |= asyncio.run(measure_keys(arguments.rows))
