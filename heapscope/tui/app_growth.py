@@ -15,7 +15,6 @@ from heapscope.tui.app_holders import HoldersApp
 from heapscope.tui.growth_jobs import GrowthJob, Source
 from heapscope.tui.holders import HolderIndex
 from heapscope.tui.state import HeapView
-from heapscope.tui.views.growth import GrowthTab
 
 if TYPE_CHECKING:
     from heapscope.analysis.holder_tree import HolderTree
@@ -95,7 +94,7 @@ class GrowthApp(HoldersApp):
 
     def _show_growth_work(self, share: float | None, error: HeapscopeError | None) -> None:
         if self.main_screen is not None:
-            self.main_screen.query_one(GrowthTab).show_work(share, error)
+            self.main_screen.growth.show_work(share, error)
 
     def _cancel_growth(self) -> bool:
         job, self._growth_job = self._growth_job, None

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input, Static
@@ -45,6 +46,7 @@ class SizedScreen(Screen[None]):
 
     def size_notice(self) -> Static:
         """Return the notice; every screen composes it."""
+        self._fit(self.app.size)  # before there are widgets: every one would be styled again
         return Static("", id="too-small", markup=False)
 
     @property
@@ -57,9 +59,12 @@ class SizedScreen(Screen[None]):
         if not self.is_composed:
             return
         width, height = event.size
-        self.set_class(width < MIN_WIDTH or height < MIN_HEIGHT, "-too-small")
-        self.set_class(width >= WIDE, "-roomy")
+        self._fit(event.size)
         self.query_one("#too-small", Static).update(f"needs {MIN_WIDTH}×{MIN_HEIGHT}, now {width}×{height}")
+
+    def _fit(self, size: Size) -> None:
+        self.set_class(size.width < MIN_WIDTH or size.height < MIN_HEIGHT, "-too-small")
+        self.set_class(size.width >= WIDE, "-roomy")
 
 
 class TabStrip(Lines):

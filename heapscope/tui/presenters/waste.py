@@ -33,10 +33,15 @@ def saves_words(row: WasteRow, writing: Writing) -> str:
     return SIGNS.get(row.precision, "") + writing.size(row.saves_bytes)
 
 
-def waste_columns(writing: Writing) -> list[Column[WasteRow]]:
-    """Return the columns."""
+def _owner_words(row: WasteRow) -> str:
+    """Write who holds it. Rows come from a thread that has imported all of this: no screen waits for it."""
     from heapscope.analysis.waste.owners import owner_text  # noqa: PLC0415 - numpy, 100 ms
 
+    return owner_text(row.owner)
+
+
+def waste_columns(writing: Writing) -> list[Column[WasteRow]]:
+    """Return the columns."""
     wide = 5 if writing.exact else 0
     return [
         Column("subject", "Other remedies: what", lambda row: safe_text(row.subject), lambda row: row.subject.lower(), align="left",
@@ -45,7 +50,7 @@ def waste_columns(writing: Writing) -> list[Column[WasteRow]]:
         Column("now", "Now", lambda row: writing.size(row.bytes_now), lambda row: row.bytes_now, 7 + wide, rank=3),
         Column("saves", "Saves", lambda row: saves_words(row, writing), lambda row: row.saves_bytes, 8 + wide),
         Column("share", "%heap", lambda row: percent(row.share), lambda row: row.share, 6, rank=4),
-        Column("owner", "Held by", lambda row: safe_text(owner_text(row.owner)), None, 44, align="left", rank=5,
+        Column("owner", "Held by", lambda row: safe_text(_owner_words(row)), None, 44, align="left", rank=5,
                style=lambda row: "dim"),
     ]  # fmt: skip
 
@@ -66,12 +71,10 @@ def waste_detail(row: WasteRow | None, report: WasteReport, writing: Writing, wi
     """Write the pane under the table: what to do comes first."""
     if row is None:
         return _notes(report, writing, width) if not report.rows else [line(("no row is shown", "dim"))]
-    from heapscope.analysis.waste.owners import owner_text  # noqa: PLC0415 - numpy, 100 ms
-
     share = f" · {percent(row.owner.share)} of them" if row.owner is not None else ""
     lines = [line((safe_text(row.subject, MAX_TEXT), "title"), (f"  {row.pattern}", "dim"))]
     lines += _paragraph("fix", row.fix, width)
-    lines += _paragraph("held", owner_text(row.owner) + share, width)
+    lines += _paragraph("held", _owner_words(row) + share, width)
     cost = f"{writing.count(row.count)} × {row.each_bytes:,}B = {writing.size(row.bytes_now)}, saves {saves_words(row, writing)}"
     lines += _paragraph("cost", f"{cost}; {MEANINGS.get(row.precision, '')}", width)
     for detail in row.details:
@@ -112,8 +115,6 @@ def failed_words(error: HeapscopeError) -> list[Line]:
 
 def export_waste(report: WasteReport | None, rows: list[WasteRow]) -> ExportTable:
     """Return the rows of the list, in the order shown."""
-    from heapscope.analysis.waste.owners import owner_text  # noqa: PLC0415 - numpy, 100 ms
-
     out = [
         {
             "subject": row.subject,
@@ -123,7 +124,7 @@ def export_waste(report: WasteReport | None, rows: list[WasteRow]) -> ExportTabl
             "bytes_now": row.bytes_now,
             "saves_bytes": row.saves_bytes,
             "precision": row.precision.value,
-            "owner": owner_text(row.owner),
+            "owner": _owner_words(row),
             "fix": row.fix,
             "names": list(row.names),
             "details": list(row.details),

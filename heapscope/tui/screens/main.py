@@ -20,6 +20,7 @@ from heapscope.tui.presenters.header import HeaderFacts, header_line
 from heapscope.tui.screens.wishes import WishesScreen
 from heapscope.tui.state import HeapView, Writing
 from heapscope.tui.textfit import cut_end, safe_text
+from heapscope.tui.views.base import HeapTab
 from heapscope.tui.views.slots import SlotsTab
 
 
@@ -65,8 +66,11 @@ class MainScreen(WishesScreen):
         self._view = view
         if not self.is_composed:
             return
-        for tab in self.tabs:
-            tab.show_view(view, self.writing)
+        self.fill_tabs()
+
+    def fill(self, tab: HeapTab) -> None:
+        """Show the snapshot in a tab."""
+        tab.show_view(self._view, self.writing)
 
     def show_header(self, facts: HeaderFacts) -> None:
         """Draw the header."""
@@ -153,7 +157,7 @@ class MainScreen(WishesScreen):
             self.action_instances()
         elif self.current is View.DOMINATORS:
             self.dominators.action_switch()
-        elif self.tab is self.waste or self.current is View.GROWTH:
+        elif self.is_waste_up or self.current is View.GROWTH:
             self.action_paths()
         elif self.current is View.SNAPS:
             self.post_message(self.SnapshotWanted(row))

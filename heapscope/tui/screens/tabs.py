@@ -5,6 +5,8 @@ Never knows what a tab shows.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from textual.app import ComposeResult
 
 from heapscope.tui.actions import Scope, View, bindings_of
@@ -18,6 +20,10 @@ from heapscope.tui.views.slots import SlotsTab
 from heapscope.tui.views.snaps import SnapsTab
 from heapscope.tui.views.types import TypesTab
 from heapscope.tui.views.waste import WasteTab
+
+Tab = TypeVar("Tab", bound=HeapTab)
+
+FILL_PAUSE_S = 0.01  # between two tabs that are filled: keys come first
 
 _TABS: dict[View, type[HeapTab]] = {
     View.OVERVIEW: OverviewTab,
@@ -44,6 +50,7 @@ class TabsScreen(SizedScreen):
         self._ascii_only = ascii_only
         self.current = View.OVERVIEW
         self._shows_waste = False
+        self._unfilled: list[HeapTab] = []
 
     def compose_tabs(self) -> ComposeResult:
         """All of them."""
@@ -55,6 +62,35 @@ class TabsScreen(SizedScreen):
     def tabs(self) -> list[HeapTab]:
         """All of them, the second face of the Slots tab included."""
         return list(self.query(HeapTab))
+
+    def fill(self, tab: HeapTab) -> None:
+        """Show the snapshot in a tab."""
+        raise NotImplementedError
+
+    def fill_tabs(self) -> None:
+        """Show the snapshot in the tab in front, and in those behind one by one: all at once would hold up keys."""
+        is_filling = bool(self._unfilled)
+        self._unfilled = self.tabs
+        for tab in self.tabs:
+            if tab.fills_at_once:
+                self._filled(tab)
+        self._filled(self.tab)
+        if not is_filling:
+            self.set_timer(FILL_PAUSE_S, self._fill_next)
+
+    def _fill_next(self) -> None:
+        if self._unfilled and self.has_tabs:
+            self._filled(self._unfilled[0])
+        if self._unfilled:
+            self.set_timer(FILL_PAUSE_S, self._fill_next)
+
+    def _filled(self, tab: Tab) -> Tab:
+        """Return a tab that shows the snapshot; it may have waited for its turn."""
+        if tab in self._unfilled:
+            self._unfilled.remove(tab)
+            tab.furnish()
+            self.fill(tab)
+        return tab
 
     @property
     def has_tabs(self) -> bool:
@@ -69,21 +105,31 @@ class TabsScreen(SizedScreen):
     @property
     def overview(self) -> OverviewTab:
         """The answer."""
-        return self.query_one(OverviewTab)
+        return self._filled(self.query_one(OverviewTab))
 
     @property
     def dominators(self) -> DominatorsTab:
         """The dominator tree."""
-        return self.query_one(DominatorsTab)
+        return self._filled(self.query_one(DominatorsTab))
 
     @property
     def waste(self) -> WasteTab:
         """The other remedies."""
-        return self.query_one(WasteTab)
+        return self._filled(self.query_one(WasteTab))
 
     def tab_of(self, view: View) -> HeapTab:
         """Find a tab, the face of it that is up."""
-        return self.query_one(WasteTab if view is View.SLOTS and self._shows_waste else _TABS[view])
+        return self._filled(self.query_one(WasteTab if view is View.SLOTS and self._shows_waste else _TABS[view]))
+
+    @property
+    def growth(self) -> GrowthTab:
+        """What changed."""
+        return self._filled(self.query_one(GrowthTab))
+
+    @property
+    def is_waste_up(self) -> bool:
+        """Whether the other remedies are in front."""
+        return self.current is View.SLOTS and self._shows_waste
 
     def turn_over(self, *, to_waste: bool) -> None:
         """Choose the face of the Slots tab."""
@@ -95,20 +141,21 @@ class TabsScreen(SizedScreen):
 
     def action_other_remedies(self) -> None:
         """Turn the Slots tab over: other remedies, or slots again."""
-        self.turn_over(to_waste=self.tab is not self.waste)
+        self.turn_over(to_waste=not self.is_waste_up)
         self.go_to(View.SLOTS)
 
     def action_retry_waste(self) -> None:
         """Search for other remedies again, where that failed."""
-        if self.tab is self.waste and self.waste.error is not None:
+        if self.is_waste_up and self.waste.error is not None:
             self.post_message(WasteTab.WasteWanted(again=True))
 
     def bring_forward(self, view: View) -> None:
         """Show one tab."""
         self.current = view
+        front = self.tab
         for tab in self.tabs:
-            tab.set_class(tab is self.tab, "-current")
-        if self.tab is self.waste and self.waste.wants_report:
+            tab.set_class(tab is front, "-current")
+        if self.is_waste_up and self.waste.wants_report:
             # From here: a tab that posts while the screen is at work would be taken for the screen, and stopped there.
             self.post_message(WasteTab.WasteWanted())
         if view is View.SNAPS:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from textual.app import ComposeResult
 from textual.containers import Container
 from textual.message import Message
 
@@ -26,6 +27,9 @@ class HeapTab(Container):
 
     DEFAULT_CSS = "HeapTab { height: 1fr; }"
     can_filter = True
+    fills_at_once: ClassVar[bool] = (
+        False  # even behind: it asks for rows, and the front may be brought there by a message that ends at the screen
+    )
     scopes: ClassVar[tuple[Scope, ...]] = (Scope.TABLE,)  # of the keys that the key bar names
 
     class Changed(Message):
@@ -36,6 +40,17 @@ class HeapTab(Container):
         self.ascii_only = ascii_only
         self.view: HeapView | None = None
         self.writing = Writing()
+        self._is_furnished = False
+
+    def parts(self) -> ComposeResult:
+        """Return the widgets."""
+        raise NotImplementedError
+
+    def furnish(self) -> None:
+        """Put the widgets in, once: those of all tabs together take so long to make that a key would wait for them."""
+        if not self._is_furnished:
+            self._is_furnished = True
+            self.mount(*self.parts())
 
     @property
     def table(self) -> VTable:

@@ -33,6 +33,7 @@ class DominatorsTab(HeapTab):
 
     BINDINGS = bindings_of(Scope.TREE)
     scopes: ClassVar[tuple[Scope, ...]] = (Scope.TREE,)
+    fills_at_once = True
     DEFAULT_CSS = """
     DominatorsTab #dominators-head { height: 1; }
     DominatorsTab.-waiting #dominators-head { height: auto; padding: 1 0; }
@@ -72,7 +73,7 @@ class DominatorsTab(HeapTab):
         self.error: HeapscopeError | None = None
         self.share: float | None = None
 
-    def compose(self) -> ComposeResult:
+    def parts(self) -> ComposeResult:
         """A line above, and the tree."""
         yield Lines(id="dominators-head", ascii_only=self.ascii_only)
         yield VTable(id="dominators-table", ascii_only=self.ascii_only)

@@ -43,7 +43,7 @@ class GrowthTab(HeapTab):
         self.by_holder = True
         self._work = GrowthWork()
 
-    def compose(self) -> ComposeResult:
+    def parts(self) -> ComposeResult:
         """What is compared, table."""
         yield Lines(id="growth-head", ascii_only=self.ascii_only)
         yield VTable(id="growth-table", ascii_only=self.ascii_only)

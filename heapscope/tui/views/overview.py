@@ -40,7 +40,7 @@ class OverviewTab(HeapTab):
         if self.view is not None and self.view.problem:
             self.post_message(self.ReportWanted())
 
-    def compose(self) -> ComposeResult:
+    def parts(self) -> ComposeResult:
         """Figures, table, slots and warnings."""
         yield Lines(id="overview-head", ascii_only=self.ascii_only)
         yield VTable(id="overview-table", ascii_only=self.ascii_only)

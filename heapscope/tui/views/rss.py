@@ -25,7 +25,7 @@ class RssTab(HeapTab):
     can_filter = False
     row_word = "parts"
 
-    def compose(self) -> ComposeResult:
+    def parts(self) -> ComposeResult:
         """Figures, table."""
         yield Lines(id="rss-head", ascii_only=self.ascii_only)
         yield VTable(id="rss-table", ascii_only=self.ascii_only)

@@ -53,7 +53,7 @@ class SlotsTab(HeapTab):
         """Advice has no changes."""
         return ""
 
-    def compose(self) -> ComposeResult:
+    def parts(self) -> ComposeResult:
         """Table and detail."""
         yield VTable(id="slots-table", ascii_only=self.ascii_only)
         yield Lines(id="slots-detail", ascii_only=self.ascii_only)

@@ -30,7 +30,7 @@ class SnapsTab(HeapTab):
     class FilesWanted(Message):
         """The snapshot files of the folder in use should be listed."""
 
-    def compose(self) -> ComposeResult:
+    def parts(self) -> ComposeResult:
         """A table, and what can be done with its rows."""
         yield VTable(id="snaps-table", ascii_only=self.ascii_only)
         yield Lines(id="snaps-tail", ascii_only=self.ascii_only)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal
 
 from heapscope.tui.lines import Lines
 from heapscope.tui.presenters.commands import TYPES_COLUMNS, command, table_arguments
@@ -24,15 +23,15 @@ class TypesTab(HeapTab):
     """Tab 2."""
 
     DEFAULT_CSS = """
+    TypesTab { layout: horizontal; }
     TypesTab #types-detail { display: none; width: 32; height: 1fr; padding: 0 1 0 2; }
     """
     row_word = "types"
 
-    def compose(self) -> ComposeResult:
+    def parts(self) -> ComposeResult:
         """Table and detail."""
-        with Horizontal():
-            yield VTable(id="types-table", ascii_only=self.ascii_only)
-            yield Lines(id="types-detail", ascii_only=self.ascii_only)
+        yield VTable(id="types-table", ascii_only=self.ascii_only)
+        yield Lines(id="types-detail", ascii_only=self.ascii_only)
 
     def build_model(self, view: HeapView, writing: Writing) -> TableModel[Any]:
         """Return all types."""

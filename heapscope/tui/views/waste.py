@@ -47,7 +47,7 @@ class WasteTab(HeapTab):
         self.error: HeapscopeError | None = None
         self.share: float | None = None
 
-    def compose(self) -> ComposeResult:
+    def parts(self) -> ComposeResult:
         """Table and detail."""
         yield VTable(id="waste-table", ascii_only=self.ascii_only)
         yield Lines(id="waste-detail", ascii_only=self.ascii_only)
