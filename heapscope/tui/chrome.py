@@ -52,7 +52,7 @@ class SizedScreen(Screen[None]):
     @property
     def is_composed(self) -> bool:
         """Whether the widgets are there; messages from threads may come before them."""
-        return bool(self.query("#too-small"))
+        return any(child.id == "too-small" for child in self.children)
 
     def on_resize(self, event: events.Resize) -> None:
         """Show or hide the notice."""
