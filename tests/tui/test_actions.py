@@ -101,16 +101,6 @@ def test_no_key_means_two_things_in_one_place() -> None:
         assert len(keys) == len(set(keys)), scopes
 
 
-async def test_help_opens_scrolls_and_closes() -> None:
-    """On every screen with the same key."""
-    async with running() as driver:
-        assert "capture again and show what changed" in (await driver.press("question_mark"))
-        for _ in range(18):
-            await driver.press("pagedown")
-        assert "coverage" in driver.text()
-        assert "[1 Overview]" in (await driver.press("escape"))
-
-
 async def test_an_export_is_a_new_private_file_with_plain_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,9 +160,14 @@ async def test_the_snapshot_can_be_written_and_read_back(tmp_path: Path, monkeyp
     assert load_snapshot(str(path)).object_count == 122_269
 
 
-async def test_copying_gives_the_slots_line() -> None:
-    """Through OSC 52, as the terminal allows."""
+async def test_help_opens_scrolls_and_closes_and_copying_gives_the_slots_line() -> None:
+    """Help on every screen with the same key; copies through OSC 52, as the terminal allows."""
     async with running() as driver:
+        assert "capture again and show what changed" in (await driver.press("question_mark"))
+        for _ in range(18):
+            await driver.press("pagedown")
+        assert "coverage" in driver.text()
+        assert "[1 Overview]" in (await driver.press("escape"))
         await driver.press("6", "y")
         assert driver.app.clipboard == '__slots__ = ("currency", "price", "qty", "sku")'
         await driver.press("1", "y")

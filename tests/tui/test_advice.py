@@ -19,7 +19,7 @@ def screen_of(driver: Driver) -> AdviceScreen:
     return screen
 
 
-@pytest.mark.parametrize("size", [(60, 16), SMALL, LARGE])
+@pytest.mark.parametrize("size", [(60, 16), *(pytest.param(size, marks=pytest.mark.matrix) for size in (SMALL, LARGE))])
 async def test_enter_shows_everything_about_a_class(size: tuple[int, int]) -> None:
     """Name, verdict, both layouts to one scale, and the change; nothing is wider than the screen."""
     async with running(size=size) as driver:
@@ -38,8 +38,8 @@ async def test_enter_shows_everything_about_a_class(size: tuple[int, int]) -> No
         assert "[6 Slots]" in driver.text()
 
 
-async def test_the_bars_have_the_proportions_of_the_bytes() -> None:
-    """96 bytes now and 48 then: the second bar is half as long as the first."""
+async def test_the_bars_have_the_proportions_of_the_bytes_and_the_change_is_copied() -> None:
+    """96 bytes now and 48 then: the second bar is half as long as the first. What is copied is ready to paste."""
     async with running(size=LARGE) as driver:
         await driver.press("6", "enter")
         row = screen_of(driver).row
@@ -51,6 +51,8 @@ async def test_the_bars_have_the_proportions_of_the_bytes() -> None:
         now, slots = (sum(part.requested for part in parts) for parts in (row.parts_now, row.parts_slots))
         assert len(bars) == 2
         assert abs(bars[1] / bars[0] - slots / now) < 0.03
+        await driver.press("y")
+        assert driver.app.clipboard == row.slots_line
 
 
 async def test_neighbours_are_those_of_the_table_and_the_ends_stay() -> None:
@@ -65,13 +67,6 @@ async def test_neighbours_are_those_of_the_table_and_the_ends_stay() -> None:
         assert names[-1] == names[-2]
         await driver.press(*["left"] * 8)
         assert screen_of(driver).row.type_name == names[0]
-
-
-async def test_copying_gives_the_change() -> None:
-    """Ready to paste."""
-    async with running() as driver:
-        await driver.press("6", "enter", "y")
-        assert driver.app.clipboard == screen_of(driver).row.slots_line
 
 
 async def test_v_goes_through_the_verdicts_and_keeps_the_rest_of_the_filter() -> None:

@@ -68,7 +68,7 @@ class GrowingEngine(FakeEngine):
         return super().measure_growth(trees)
 
 
-@pytest.mark.parametrize("size", [(60, 16), SMALL])
+@pytest.mark.parametrize("size", [pytest.param((60, 16), marks=pytest.mark.matrix), SMALL])
 async def test_three_snapshots_rank_the_registry_first(size: tuple[int, int]) -> None:
     """Steady growth before larger churn; each face of the tab has its table; enter leads to the paths of the holder."""
     engine = GrowingEngine()

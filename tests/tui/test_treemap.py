@@ -14,9 +14,9 @@ from heapscope.tui.screens.treemap import TreemapScreen
 from heapscope.tui.views.treemap import Treemap
 from tests.support.examples import examples
 from tests.tui.support.heaps import hostile_snapshot
-from tests.tui.support.pilot import LARGE, SMALL, Driver, running
+from tests.tui.support.pilot import LARGE, Driver, running
 
-SIZES = [(60, 16), SMALL, LARGE]
+SIZES = [(60, 16), pytest.param(LARGE, marks=pytest.mark.matrix)]
 
 
 def cell(size: int, label: str = "name", kind: CellKind = CellKind.ROWS) -> Cell:
@@ -91,7 +91,7 @@ def screen_of(driver: Driver) -> TreemapScreen:
     return screen
 
 
-@pytest.mark.parametrize("size", SIZES[::2], ids=str)
+@pytest.mark.parametrize("size", SIZES, ids=["60x16", "120x40"])
 async def test_t_draws_what_a_row_retains_and_enter_goes_in(size: Any) -> None:
     """Down to the sessions and out again, cell by cell; the head names what is chosen."""
     async with running(size=size) as driver:
@@ -125,9 +125,16 @@ async def test_what_has_no_cell_of_its_own_can_be_divided_too() -> None:
 
 
 async def test_a_cell_leads_to_paths_to_its_object_and_to_the_tree() -> None:
-    """With the keys of every other screen."""
+    """With the keys of every other screen; the mouse chooses as the keys do."""
     async with running(size=LARGE) as driver:
         await driver.press("4", "home", "t")
+        widget = screen_of(driver).query_one(Treemap)
+        assert widget.chosen == 1
+        for at in (2, 1):
+            tile = widget.tiles[at]
+            await driver.pilot.click(Treemap, offset=(tile.left + 2, tile.top // 2 + 1))
+            await driver.settle()
+            assert widget.chosen == at
         assert "Paths" in (await driver.press("p"))
         await driver.press("escape", "enter", "i")
         assert "app.sessions.Session 0x" in driver.text()
@@ -144,17 +151,6 @@ async def test_it_works_in_ascii_and_with_hostile_names() -> None:
     async with running(loaded=hostile_snapshot(), path="x.heapscope") as driver:
         await driver.press("4", "home", "t", "enter", "down", "right", "enter")
         assert "\x1b" not in driver.text()
-
-
-async def test_a_click_chooses_and_a_second_one_divides() -> None:
-    """The mouse does what the keys do."""
-    async with running(size=LARGE) as driver:
-        await driver.press("4", "home", "t")
-        widget = screen_of(driver).query_one(Treemap)
-        tile = widget.tiles[1]
-        await driver.pilot.click(Treemap, offset=(tile.left + 2, tile.top // 2 + 1))
-        await driver.settle()
-        assert widget.chosen == 1
 
 
 async def test_nothing_is_drawn_before_the_dominators_are_there() -> None:
