@@ -51,7 +51,7 @@ async def paths_of(driver: Driver, name: str) -> str:
     return await driver.press("2", "slash", *name, "enter", "p")
 
 
-@pytest.mark.parametrize("size", [SMALL, LARGE, (60, 16)])
+@pytest.mark.parametrize("size", [SMALL, *(pytest.param(size, marks=pytest.mark.matrix) for size in (LARGE, (60, 16)))])
 async def test_paths_of_a_type_are_merged_with_their_shares(size: tuple[int, int]) -> None:
     """Root first; every step has its type, and one of the objects of a type is an example."""
     async with running(size=size) as driver:
@@ -73,14 +73,18 @@ async def test_paths_of_a_type_are_merged_with_their_shares(size: tuple[int, int
         assert all(len(line) == size[0] for line in text.splitlines())
 
 
-async def test_the_steps_follow_the_path_under_the_cursor() -> None:
-    """The other way is through the frame of a thread."""
+async def test_the_steps_follow_the_path_under_the_cursor_and_rows_without_objects_have_none() -> None:
+    """The other way is through the frame of a thread. The root, threads, what is counted only, and garbage have none."""
     async with running() as driver:
         await paths_of(driver, "Session")
         text = await driver.press("down")
         assert "● frame serve app/web.py:31" in text
         await driver.press("tab", "home")
         assert screen_of(driver).query_one("#path-steps").has_focus
+        assert "[4 Dominators]" in (await driver.press("escape", "escape", "4"))
+        assert "no object here" in (await driver.press("p"))
+        await driver.press("end", "p")
+        assert not isinstance(driver.app.screen, PathsScreen)
 
 
 async def test_one_object_has_its_shortest_ways() -> None:
@@ -90,21 +94,23 @@ async def test_one_object_has_its_shortest_ways() -> None:
         answer = screen_of(driver).answer
         assert answer is not None
         assert not answer.is_merged
-    async with running(loaded=two_ways(), path="x.heapscope") as driver:
-        await paths_of(driver, "Holder")
-        text = driver.text()
+        await driver.press("escape")
+        text = await paths_of(driver, "Holder")
         assert "1 shortest" in text
         assert "module app ▸ m.Holder" in text
 
 
-async def test_groups_count_those_without_a_way() -> None:
-    """Two boxes await collection, in a circle."""
+async def test_groups_count_those_without_a_way_and_exclude_neither_roots_nor_examples() -> None:
+    """Two boxes await collection, in a circle. To exclude a root or an example would not mean what it says."""
     async with running(loaded=two_ways(), path="x.heapscope") as driver:
         text = await paths_of(driver, "Box")
         assert "6 × m.Box" in text
         assert "no root leads to 2 of them" in text
         rows = [line.split() for line in text.splitlines()[3:5]]
         assert [(row[0], row[1]) for row in rows] == [("50%", "3"), ("17%", "1")]
+        assert "held by no reference" in (await driver.press("tab", "home", "x"))
+        assert "one of many" in (await driver.press("end", "x"))
+        assert screen_of(driver).question.excluded == ()
 
 
 async def test_an_excluded_reference_shows_the_way_behind_it_and_comes_back() -> None:
@@ -125,15 +131,6 @@ async def test_an_excluded_reference_shows_the_way_behind_it_and_comes_back() ->
         text = await driver.press("escape")
         assert "module app ▸ m.Holder ▸ m.Box" in text
         assert "[2 Types]" in (await driver.press("escape"))
-
-
-async def test_roots_and_examples_are_not_excluded() -> None:
-    """Neither would mean what it says."""
-    async with running(loaded=two_ways(), path="x.heapscope") as driver:
-        await paths_of(driver, "Box")
-        assert "held by no reference" in (await driver.press("tab", "home", "x"))
-        assert "one of many" in (await driver.press("end", "x"))
-        assert screen_of(driver).question.excluded == ()
 
 
 async def test_what_awaits_collection_has_no_way() -> None:
@@ -234,14 +231,6 @@ async def test_paths_are_copied_and_exported(tmp_path: Path, monkeypatch: pytest
     assert rows[3]["is_shared"] is False
     assert rows[0]["root_label"] == "app.sessions"
     assert rows[0]["objects_with_it"] == 4_128
-
-
-async def test_rows_without_objects_have_no_paths() -> None:
-    """The root, threads, what is counted only, and garbage."""
-    async with running() as driver:
-        assert "no object here" in (await driver.press("4", "p"))
-        await driver.press("end", "p")
-        assert not isinstance(driver.app.screen, PathsScreen)
 
 
 async def test_a_way_of_a_hundred_thousand_steps_is_drawn_by_its_visible_part() -> None:
