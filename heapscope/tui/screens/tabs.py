@@ -86,9 +86,9 @@ class TabsScreen(SizedScreen):
 
     def _filled(self, tab: Tab) -> Tab:
         """Return a tab that shows the snapshot; it may have waited for its turn."""
+        tab.furnish()  # a message of a thread may ask for it before the screen has filled any
         if tab in self._unfilled:
             self._unfilled.remove(tab)
-            tab.furnish()
             self.fill(tab)
         return tab
 
