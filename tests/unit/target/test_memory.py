@@ -6,6 +6,8 @@ import ctypes
 import mmap
 import os
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -105,29 +107,28 @@ def test_no_pieces_are_no_bytes() -> None:
     assert read_pieces(os.getpid(), np.empty(0, dtype=np.uint64), 48).shape == (0, 48)
 
 
+COPIED = """
+import ctypes, mmap, os, sys
+size = int(sys.argv[1])
+mapped = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+mapped[:] = b"x" * size
+anchor = ctypes.c_char.from_buffer(mapped)
+child = os.fork()
+if child:
+    print(child, ctypes.addressof(anchor), flush=True)
+sys.stdin.read()  # both sleep, so neither writes to what they share
+"""
+
+
 def test_reading_a_copy_does_not_un_share_it() -> None:
     """A page that is pinned to be read is copied first where it is shared copy-on-write: a clone would cost what is read of it."""
     size = 8 << 20
-    mapped = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    mapped[:] = b"x" * size
-    anchor = ctypes.c_char.from_buffer(mapped)
-    start = ctypes.addressof(anchor)
-    ready, done = os.pipe(), os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.write(ready[1], b"x")
-        os.read(done[0], 1)
-        os._exit(0)
-    try:
-        os.read(ready[0], 1)
+    with subprocess.Popen(
+        [sys.executable, "-c", COPIED, str(size)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        child, start = map(int, process.stdout.readline().split())
         before = read_unshared(child) or 0
         assert read_memory(child, start, size) == b"x" * size
         read_pieces(child, np.arange(start, start + size, PAGE, dtype=np.uint64), 16)
         assert (read_unshared(child) or 0) - before < size // 4
-    finally:
-        os.write(done[1], b"x")
-        os.waitpid(child, 0)
-        del anchor
-        mapped.close()
-        for descriptor in (*ready, *done):
-            os.close(descriptor)
