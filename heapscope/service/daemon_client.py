@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import threading
+import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from typing import IO, Any
@@ -30,6 +31,7 @@ from heapscope.units import clean_text
 
 DEFAULT_SOCKET = "/run/heapscope/control.sock"
 SOCKET_VARIABLE = "HEAPSCOPE_SOCKET"
+RETRY_AFTER_S = (0.05, 0.2, 0.5)
 ANSWER_S = 30.0
 CAPTURE_S = 660.0  # a capture waits for its turn; the daemon gives up first
 MAX_ANSWER = 64 << 20
@@ -138,10 +140,9 @@ class DaemonClient:
     def _open(
         self, method: str, path: str, timeout_s: float | None, body: dict[str, Any] | None = None
     ) -> http.client.HTTPResponse:
-        connection = _Connection(self.path, timeout_s if timeout_s is not None else 86400.0)
         data = None if body is None else json.dumps(body).encode()
+        connection = self._send(method, path, timeout_s, data)
         try:
-            connection.request(method, path, body=data, headers={"connection": "close"})
             response = connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
@@ -151,6 +152,21 @@ class DaemonClient:
             connection.close()
             raise _failure(said.get("error", {}) if isinstance(said, dict) else {}, code_key="code")
         return response
+
+    def _send(self, method: str, path: str, timeout_s: float | None, data: bytes | None) -> _Connection:
+        """Send a request. A daemon that has too many conversations at this moment closes a new one unread: then once more, a little later."""
+        for pause_s in (*RETRY_AFTER_S, None):
+            connection = _Connection(self.path, timeout_s if timeout_s is not None else 86400.0)
+            try:
+                connection.request(method, path, body=data, headers={"connection": "close"})
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                if pause_s is None or not isinstance(error, BrokenPipeError):
+                    raise self._unreachable(error) from error
+                time.sleep(pause_s)
+            else:
+                break
+        return connection
 
     def _read(self, response: http.client.HTTPResponse, size: int) -> bytes:
         try:
