@@ -16,37 +16,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from heapscope.units import format_bytes, format_count
+from scripts.benching.figures import Figures, peak_bytes, timed
 
 CAPTURE_TIMEOUT_S = 600
-
-Figures = dict[str, float | int | str]
-Result = TypeVar("Result")
-
-
-def peak_bytes() -> int:
-    """Give the peak of resident memory of this process."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def timed(figures: Figures, name: str, work: Callable[[], Result]) -> Result:
-    """Run work and note its CPU seconds."""
-    started = time.process_time()
-    result = work()
-    figures[name] = round(time.process_time() - started, 3)
-    return result
 
 
 def measure(path: str) -> Figures:

@@ -96,16 +96,26 @@ def parse_maps(pid: int) -> list[Mapping]:
         TargetGone: there is no such process (any more).
         PermissionRefused: its memory map may not be read.
     """
+    return parse_maps_text(read_memory_map(pid, "maps", MAX_MAPS_SIZE))
+
+
+def read_memory_map(pid: int, name: str, limit: int) -> str:
+    """Return the text of /proc/PID/``name``, at most ``limit`` bytes of it.
+
+    Raises:
+        TargetGone: there is no such process (any more).
+        PermissionRefused: its memory map may not be read.
+    """
     try:
-        with open(f"/proc/{pid}/maps", "rb") as file:
-            data = file.read(MAX_MAPS_SIZE)
+        with open(f"/proc/{pid}/{name}", "rb") as file:
+            data = file.read(limit)
     except (FileNotFoundError, ProcessLookupError) as error:
         raise TargetGone(f"there is no process {pid}", hint="heapscope ps") from error
     except PermissionError as error:
         raise PermissionRefused(
             f"cannot read the memory map of process {pid}", hint=f"heapscope doctor {pid}"
         ) from error
-    return parse_maps_text(data.decode("utf-8", "surrogateescape"))
+    return data.decode("utf-8", "surrogateescape")
 
 
 def mappings_by_file(mappings: Iterable[Mapping]) -> dict[tuple[str, int], list[Mapping]]:

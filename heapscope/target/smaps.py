@@ -9,8 +9,7 @@ import re
 from dataclasses import dataclass
 from itertools import starmap
 
-from heapscope.errors import PermissionRefused, TargetGone
-from heapscope.target.maps import Mapping, parse_maps_text
+from heapscope.target.maps import Mapping, parse_maps_text, read_memory_map
 
 MAX_SMAPS_SIZE = 256 << 20  # 65,530 mappings of 1 KB each, and room
 _KILOBYTE = 1024
@@ -68,13 +67,4 @@ def read_smaps(pid: int) -> list[Resident]:
         TargetGone: there is no such process (any more).
         PermissionRefused: its memory map may not be read.
     """
-    try:
-        with open(f"/proc/{pid}/smaps", "rb") as file:
-            data = file.read(MAX_SMAPS_SIZE)
-    except (FileNotFoundError, ProcessLookupError) as error:
-        raise TargetGone(f"there is no process {pid}", hint="heapscope ps") from error
-    except PermissionError as error:
-        raise PermissionRefused(
-            f"cannot read the memory map of process {pid}", hint=f"heapscope doctor {pid}"
-        ) from error
-    return parse_smaps_text(data.decode("utf-8", "surrogateescape"))
+    return parse_smaps_text(read_memory_map(pid, "smaps", MAX_SMAPS_SIZE))
