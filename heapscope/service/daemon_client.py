@@ -51,14 +51,28 @@ _ERRORS: dict[str, type[HeapscopeError]] = {
 
 
 class _Connection(http.client.HTTPConnection):
+    """Sends head and body in one piece, where http.client makes two of them.
+
+    A daemon that answers on the head alone, and closes, would break off the body, and with it the conversation. In one piece a
+    broken pipe says that nothing was read, so that the request may be sent again.
+    """
+
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__("heapscope", timeout=timeout)
         self._path = path
+        self._pieces: list[bytes] = []
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
+
+    def send(self, data: Any) -> None:  # noqa: ANN401 - as the base class has it; here always bytes
+        self._pieces.append(data)
+
+    def request(self, *given: Any, **options: Any) -> None:
+        super().request(*given, **options)
+        super().send(b"".join(self._pieces))
 
 
 class DaemonClient:
@@ -154,7 +168,7 @@ class DaemonClient:
         return response
 
     def _send(self, method: str, path: str, timeout_s: float | None, data: bytes | None) -> _Connection:
-        """Send a request. A daemon that has too many conversations at this moment closes a new one unread: then once more, a little later."""
+        """Send a request. A daemon that has too many conversations closes a new one unread: then once more, a little later."""
         for pause_s in (*RETRY_AFTER_S, None):
             connection = _Connection(self.path, timeout_s if timeout_s is not None else 86400.0)
             try:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -82,6 +82,9 @@ class ControlApi:
             except HTTPException as error:
                 self._counts.add(verb, "usage")
                 return said(error.status_code, ExitCode.USAGE, str(error.detail))
+            except ClientDisconnect:  # in the middle of its request
+                self._counts.add(verb, "gone")
+                return Response(status_code=400)
             except Exception as error:  # noqa: BLE001 - the boundary: no request ends the daemon
                 self._counts.add(verb, "internal")
                 self._daemon.announce("error", f"{verb}: {type(error).__name__}: {clean_text(str(error), 500)}")
@@ -226,7 +229,8 @@ class ControlApi:
         self._daemon.announce("request", f"{peer} removes {record.id}", target=record.target, slot=record.slot)
         return JSONResponse(record_view(await off_loop(lambda: self._daemon.store.remove(record.id))))
 
-    async def _reload(self, _request: Request, peer: Peer) -> Response:
+    async def _reload(self, request: Request, peer: Peer) -> Response:
+        await read_body(request, {})  # an answer before it has come could break off a client that still sends it
         if not peer.is_admin:
             raise Refused("only root, or the daemon's own user, may reload", hint="systemctl reload heapscoped")
         self._daemon.announce("request", f"{peer} asks to reload")
