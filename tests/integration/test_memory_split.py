@@ -159,7 +159,11 @@ def test_figures_without_a_capture_come_at_once_and_agree(native: Child, found: 
     assert not split.python_known
     assert not split.is_frozen
     assert abs(split.rss_bytes - found.split.rss_bytes) < MOST_APART * split.rss_bytes
-    assert abs(split.uss_bytes - found.split.uss_bytes) < MOST_APART * split.uss_bytes
+    # Pages of the interpreter's file are private only as long as no other process runs the same interpreter.
+    others = split.bytes_of(Part.FILE)
+    assert abs(split.uss_bytes - found.split.uss_bytes) < MOST_APART * split.uss_bytes + others
+    assert abs(split.pss_bytes - found.split.pss_bytes) < MOST_APART * split.pss_bytes + others
+    assert others < 0.1 * split.rss_bytes
     assert abs(split.bytes_of(Part.MALLOC_FREE) - found.split.bytes_of(Part.MALLOC_FREE)) < MEGABYTE
 
 
