@@ -73,6 +73,7 @@ def save_with_progress(snapshot: Snapshot, path: str, talk: Talk, *, overwrite: 
     """Write a snapshot file; a signal cancels within 0.2 s, and leaves nothing."""
     from heapscope.oversight import Oversight  # noqa: PLC0415 - only commands that save need it
     from heapscope.service.capture import CaptureProgress  # noqa: PLC0415 - as above
+    from heapscope.service.priority import run_nicely  # noqa: PLC0415 - as above
     from heapscope.snapshot.file import save_snapshot  # noqa: PLC0415 - numpy, 100 ms
 
     with cancel_on_signals() as cancel, ProgressLine(talk) as progress:
@@ -80,4 +81,5 @@ def save_with_progress(snapshot: Snapshot, path: str, talk: Talk, *, overwrite: 
         def report(share: float) -> None:
             progress.report(CaptureProgress("save", message=f"{share:.0%} written"))
 
-        save_snapshot(snapshot, path, overwrite=overwrite, oversight=Oversight(cancel.is_set, report))
+        oversight = Oversight(cancel.is_set, report)
+        run_nicely(lambda: save_snapshot(snapshot, path, overwrite=overwrite, oversight=oversight), cancel.set)

@@ -13,7 +13,6 @@ anything large is loaded; a heap that breaks it breaks nothing else.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import importlib
 import json
@@ -22,6 +21,8 @@ import resource
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
+
+from heapscope.service.priority import be_nice
 
 if TYPE_CHECKING:
     from heapscope.service.capture import CaptureProgress
@@ -47,14 +48,6 @@ def limit_ourselves(memory: int, nice: int) -> None:
     if memory > 0:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     be_nice(nice)
-
-
-def be_nice(nice: int) -> None:
-    """Lower our priority."""
-    missing = nice - os.getpriority(os.PRIO_PROCESS, 0)
-    if missing > 0:
-        with contextlib.suppress(OSError):  # the unit forbids it, and has set its own
-            os.nice(missing)
 
 
 def say(event: str, **fields: object) -> None:

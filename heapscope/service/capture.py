@@ -16,6 +16,7 @@ from heapscope import __version__
 from heapscope.errors import Cancelled, CaptureInconsistent, HeapscopeError, TargetGone, UsageError
 from heapscope.service.channel import Channel, CloneSilent
 from heapscope.service.collectors import CHOICES, Collector, rungs_of
+from heapscope.service.priority import run_nicely
 from heapscope.service.surroundings import CloneHandle, RealSurroundings, Surroundings
 from heapscope.target.info import TargetInfo
 from heapscope.target.obstacles import HEAD_ROOM_CODES
@@ -165,7 +166,7 @@ def _capture_once(run: _Run, target: TargetInfo, via: str, collector: Collector)
             ignore_head_room=run.options.ignore_head_room,
         ):
             memory = _frozen_memory(run, target, clone, observed)
-            _receive(run, target, clone, collector, builder)
+            _run_nicely(run, lambda: _receive(run, target, clone, collector, builder))
     except HeapscopeError as error:
         _prefer_target_gone(run, target, error)
         raise
@@ -176,16 +177,15 @@ def _capture_once(run: _Run, target: TargetInfo, via: str, collector: Collector)
     run.report(CaptureProgress("build", builder.progress_objects, pause_ns=clone.pause_ns))
     rss_after = run.world.rss_of(target)
     meta = _meta_of(run, target, clone, collector, builder, memory)
-    snapshot = builder.build(
-        replace(
-            meta,
-            captured_at=captured_at,
-            capture_ns=capture_ns,
-            rss_before_bytes=rss_before,
-            rss_after_bytes=rss_after,
-        )
-    )
+    meta = replace(meta, captured_at=captured_at, capture_ns=capture_ns)
+    meta = replace(meta, rss_before_bytes=rss_before, rss_after_bytes=rss_after)
+    snapshot = _run_nicely(run, lambda: builder.build(meta))
     return replace(snapshot, memory=_with_attributed(memory, builder))
+
+
+def _run_nicely(run: _Run, work: Callable[[], Item]) -> Item:
+    """Do what the target does not wait for: it should not wait for its processor either."""
+    return work() if run.options.is_urgent else run_nicely(work, run.cancel.set)
 
 
 def _try_memory(run: _Run, read: Callable[[], Item]) -> Item | None:

@@ -6,7 +6,6 @@ Arguments: bytes of address space, niceness, snapshot file, format, table ("" fo
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
 import os
@@ -14,6 +13,8 @@ import resource
 import signal
 import sys
 from typing import Any
+
+from heapscope.service.priority import be_nice
 
 _PR_SET_PDEATHSIG = 1
 
@@ -24,8 +25,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (int(memory), int(memory)))
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    with contextlib.suppress(OSError):  # where the unit forbids it, the unit has set it
-        os.nice(max(0, int(nice) - os.getpriority(os.PRIO_PROCESS, 0)))
+    be_nice(int(nice))
     try:
         export(source, kind, table, out, json.loads(constants))
     except Exception as error:  # noqa: BLE001 - the boundary of this process: the daemon hears what went wrong
