@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from heapscope.cli.options import CaptureChoice
+from heapscope.cli.options import CaptureChoice, OutputChoice
 from heapscope.cli.talk import ProgressLine, Talk
 
 if TYPE_CHECKING:  # numpy costs 100 ms
@@ -67,6 +67,12 @@ def open_with_progress(source: str, options: CaptureOptions, talk: Talk) -> Snap
     for warning in snapshot.meta.warnings:
         talk.warn(warning)
     return snapshot
+
+
+def open_checked(source: str, capture: CaptureChoice, out: OutputChoice, talk: Talk) -> Snapshot:
+    """Open a source once it is sure that the result can be written."""
+    out.check()
+    return open_with_progress(source, capture_options_of(capture), talk)
 
 
 def save_with_progress(snapshot: Snapshot, path: str, talk: Talk, *, overwrite: bool) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heapscope.cli.ctl_columns import EVENTS, RECORDS, TARGETS, event_line, outcome_line, status_text, target_rows
-from heapscope.cli.options import OutputChoice, output_options
+from heapscope.cli.options import OutputChoice, format_option, output_options
 from heapscope.cli.output import OutputOptions, check_output_path, open_output, write_object, write_rows
 from heapscope.cli.talk import Talk
 from heapscope.units import clean_text, format_bytes
@@ -23,14 +23,7 @@ from heapscope.units import clean_text, format_bytes
 if TYPE_CHECKING:  # 20 ms
     from heapscope.service.daemon_client import DaemonClient
 
-_FORMAT = click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="How to write the result.",
-)
+_FORMAT = format_option()
 
 
 @click.group("ctl", short_help="Ask the daemon.")
@@ -175,14 +168,7 @@ def reload(talk: Talk, client: DaemonClient, *, format_: str) -> int:
 @command.command("events")
 @click.option("-f", "--follow", is_flag=True, help="Go on as they come; with --format json one object a line.")
 @click.option("--after", type=click.IntRange(min=0), default=0, metavar="N", help="From behind this sequence number.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["table", "json", "csv"]),
-    default="table",
-    show_default=True,
-    help="How to write the result.",
-)
+@format_option(("table", "json", "csv"))
 @_with_client
 def events(talk: Talk, client: DaemonClient, *, follow: bool, after: int, format_: str) -> None:
     """List what happened: captures, rules that fired, requests, processes that came and went."""

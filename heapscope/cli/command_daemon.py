@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from heapscope.cli.options import format_option
 from heapscope.cli.output import OutputOptions, write_object, write_text
 from heapscope.cli.talk import Talk
 from heapscope.errors import ExitCode, MissingExtra
@@ -66,14 +67,7 @@ def run(talk: Talk, *, config_path: str, log_format: str) -> None:
 
 @command.command("check-config", short_help="Check a configuration, and show what matches now.")
 @config_option
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="How to write the result.",
-)
+@format_option()
 @click.pass_obj
 def check_config(talk: Talk, *, config_path: str, format_: str) -> int:
     """Check a configuration, and show which processes match now, and whether each can be captured.

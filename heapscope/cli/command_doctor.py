@@ -14,7 +14,7 @@ import click
 
 from heapscope import __version__
 from heapscope.cli.options import OutputChoice, output_options
-from heapscope.cli.output import check_output_path, write_object
+from heapscope.cli.output import write_object
 from heapscope.errors import TargetGone
 from heapscope.units import clean_text, format_bytes
 
@@ -34,8 +34,7 @@ def command(*, pid: str | None, out: OutputChoice) -> int:
     """
     if out.format_ == "csv":
         raise click.UsageError("doctor writes table or json")
-    if out.output is not None:
-        check_output_path(out.output, force=out.force)
+    out.check()
     report = host_report() if pid is None else target_report(pid)
     write_object(report, host_text(report) if pid is None else target_text(report), out.options)
     return int(report["exit_code"])

@@ -10,19 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heapscope.cli.analysing import asking, parse_address, show_bytes, show_count, show_optional, show_share
-from heapscope.cli.capturing import capture_options_of, open_with_progress
+from heapscope.cli.capturing import open_checked
 from heapscope.cli.fail_if import Condition, Facts, fail_if_option, judge
 from heapscope.cli.fail_if_facts import DOMINATORS, facts_of_dominators
 from heapscope.cli.listing import write_chosen
-from heapscope.cli.options import (
-    CaptureChoice,
-    OutputChoice,
-    RowChoice,
-    capture_options,
-    choice_options,
-    output_options,
-)
-from heapscope.cli.output import check_output_path
+from heapscope.cli.options import CaptureChoice, OutputChoice, RowChoice, list_options
 from heapscope.cli.table import Column
 from heapscope.cli.talk import Talk
 from heapscope.errors import UsageError
@@ -50,9 +42,7 @@ if TYPE_CHECKING:  # numpy costs 100 ms
 @click.option("--threads", is_flag=True, help="What the frames of each thread retain, instead of the tree.")
 @click.option("--tasks", is_flag=True, help="What each task of asyncio retains, instead of the tree.")
 @fail_if_option(DOMINATORS)
-@choice_options
-@output_options
-@capture_options
+@list_options
 @click.pass_obj
 def command(
     talk: Talk,
@@ -77,9 +67,7 @@ def command(
     if modules + threads + tasks + (address is not None) > 1:
         raise UsageError("only one of --under, --modules, --threads and --tasks makes sense")
     owners = "modules" if modules else "threads" if threads else "tasks" if tasks else ""
-    if out.output is not None:
-        check_output_path(out.output, force=out.force)
-    snapshot = open_with_progress(source, capture_options_of(capture), talk)
+    snapshot = open_checked(source, capture, out, talk)
     with asking(snapshot, talk) as heap:
         found = _find(heap, address, by=by, depth=depth, owners=owners, limit=_limit(choice, out))
         audit = heap.roots.audit

@@ -8,9 +8,9 @@ from __future__ import annotations
 import click
 
 from heapscope.cli.analysing import asking
-from heapscope.cli.capturing import capture_options_of, open_with_progress
-from heapscope.cli.options import CaptureChoice, capture_options
-from heapscope.cli.output import OutputOptions, check_output_path, open_output, write_object
+from heapscope.cli.capturing import open_checked
+from heapscope.cli.options import CaptureChoice, OutputChoice, capture_options, file_options, format_option, written_by
+from heapscope.cli.output import OutputOptions, open_output, write_object
 from heapscope.cli.talk import Talk
 from heapscope.errors import UsageError
 from heapscope.units import clean_text, format_bytes, format_count
@@ -37,18 +37,10 @@ TABLES = ("objects", "types", "references", "roots", "instances")
     show_default=True,
     help="What the number behind a folded stack counts.",
 )
-@click.option("--no-header", is_flag=True, help="Leave out the heading of CSV.")
-@click.option(
-    "-o", "--output", type=click.Path(), metavar="FILE", help="Write into a file instead of stdout; Parquet needs one."
-)
-@click.option("-f", "--force", "--overwrite", is_flag=True, help="Overwrite that file.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="How to write the summary that follows a file.",
+@written_by(
+    click.option("--no-header", is_flag=True, help="Leave out the heading of CSV."),
+    *file_options("Write into a file instead of stdout; Parquet needs one."),
+    format_option(text="How to write the summary that follows a file."),
 )
 @capture_options
 @click.pass_obj
@@ -59,10 +51,7 @@ def command(
     kind: str,
     tables: tuple[str, ...],
     value: str,
-    no_header: bool,
-    output: str | None,
-    force: bool,
-    format_: str,
+    out: OutputChoice,
     capture: CaptureChoice,
 ) -> None:
     """Write the heap of SOURCE, a pid or a snapshot file, for other programs to read.
@@ -72,25 +61,23 @@ def command(
     """
     from heapscope.service.exporting import ExportChoice, check_choice, write_export  # noqa: PLC0415 - numpy, 100 ms
 
-    choice = ExportChoice(kind, tables, of_objects=value == "objects", header=not no_header)
+    choice = ExportChoice(kind, tables, of_objects=value == "objects", header=not out.no_header)
     check_choice(choice)
-    if kind == "parquet" and output is None:
+    if kind == "parquet" and out.output is None:
         raise UsageError("a Parquet file is not written to stdout", hint="name a file with -o")
-    if output is not None:
-        check_output_path(output, force=force)
-    snapshot = open_with_progress(source, capture_options_of(capture), talk)
-    with asking(snapshot, talk) as heap, open_output(output, force=force) as out:
-        write_export(heap, ExportChoice(kind, tables, choice.of_objects, choice.header, out.path), out.write)
-        size = out.size()
-    if output is None:
+    snapshot = open_checked(source, capture, out, talk)
+    with asking(snapshot, talk) as heap, open_output(out.output, force=out.force) as opened:
+        write_export(heap, ExportChoice(kind, tables, choice.of_objects, choice.header, opened.path), opened.write)
+        size = opened.size()
+    if out.output is None:
         return
     facts = {
-        "path": output,
+        "path": out.output,
         "format": kind,
         "bytes": size,
         "objects": snapshot.object_count,
         "heap_bytes": snapshot.heap_bytes,
     }
     counted = f"{format_count(snapshot.object_count)} objects, {format_bytes(snapshot.heap_bytes)}"
-    text = f"{counted} -> {clean_text(output, 500)} ({kind}, {format_bytes(size)})\n"
-    write_object(facts, text, OutputOptions(format=format_))
+    text = f"{counted} -> {clean_text(out.output, 500)} ({kind}, {format_bytes(size)})\n"
+    write_object(facts, text, OutputOptions(format=out.format_))

@@ -23,18 +23,15 @@ from heapscope.cli.growth_rows import (
     type_for_people,
     type_row,
 )
-from heapscope.cli.listing import write_chosen
+from heapscope.cli.listing import chosen_of, write_chosen
 from heapscope.cli.options import (
     CaptureChoice,
     OutputChoice,
     RowChoice,
-    capture_options,
-    choice_options,
-    output_options,
+    list_options,
     parse_duration,
 )
 from heapscope.cli.output import check_output_path, format_table, write_object, write_text
-from heapscope.cli.rows import choose_rows
 from heapscope.cli.table import Column
 from heapscope.cli.talk import ProgressLine, Talk
 from heapscope.errors import HeapscopeError, SnapshotFileError, UsageError
@@ -65,9 +62,7 @@ DEFAULT_EVERY_S = 60.0
 @click.option("--keep", type=click.Path(), metavar="DIR", help="Write each of these snapshots into a file in DIR.")
 @click.option("--by", type=click.Choice([HOLDERS, TYPES]), help="Only who holds it, or only its types. Default: both.")
 @fail_if_option(GROWTH)
-@choice_options
-@output_options
-@capture_options
+@list_options
 @click.pass_obj
 def command(
     talk: Talk,
@@ -93,8 +88,7 @@ def command(
     if out.format_ == "csv" and by is None:
         by = HOLDERS  # two lists are no table
     plan = _plan_of(sources, for_s, every_s, keep)
-    if out.output is not None:
-        check_output_path(out.output, force=out.force)
+    out.check()
     series = Series(with_holders=by != TYPES, with_types=by != HOLDERS)
     options = capture_options_of(capture)
     ended = None
@@ -209,10 +203,7 @@ def _write_both(
     series: Series, holders: Sequence[Row], types: Sequence[Row], choice: RowChoice, out: OutputChoice, talk: Talk
 ) -> None:
     chosen_holders, chosen_types = (
-        choose_rows(
-            rows, expression=choice.expression, sort=choice.sort, limit=choice.maximum(out.format_), text_key=key
-        )
-        for rows, key in ((holders, "holder"), (types, "type"))
+        chosen_of(rows, choice, out, text_key=key) for rows, key in ((holders, "holder"), (types, "type"))
     )
     if out.format_ == "json":
         value = {

@@ -11,11 +11,11 @@ from typing import Any
 import click
 
 from heapscope.cli.analysing import asking, parse_address, show_optional, show_type
-from heapscope.cli.capturing import capture_options_of, open_with_progress
+from heapscope.cli.capturing import open_checked
 from heapscope.cli.fail_if import Condition, fail_if_option, judge
 from heapscope.cli.fail_if_facts import OBJECT, facts_of_object
-from heapscope.cli.options import CaptureChoice, capture_options
-from heapscope.cli.output import OutputOptions, check_output_path, format_table, write_object
+from heapscope.cli.options import CaptureChoice, OutputChoice, capture_options, file_options, format_option, written_by
+from heapscope.cli.output import OutputOptions, format_table, write_object
 from heapscope.cli.table import Column
 from heapscope.cli.talk import Talk
 from heapscope.errors import ExitCode
@@ -33,14 +33,7 @@ from heapscope.units import format_bytes, format_count, format_exact
     show_default=True,
     help="How many neighbours to name; 0 is all.",
 )
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="How to write the result.",
-)
+@format_option()
 @click.option(
     "--draw",
     type=click.Choice(["refs", "backrefs"]),
@@ -49,14 +42,7 @@ from heapscope.units import format_bytes, format_count, format_exact
 @click.option(
     "--depth", type=click.IntRange(1, 10), default=3, show_default=True, metavar="N", help="How many steps to draw."
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(),
-    metavar="FILE",
-    help="Write into a file instead of stdout; a drawing into FILE.svg or FILE.dot.",
-)
-@click.option("-f", "--force", "--overwrite", is_flag=True, help="Overwrite that file.")
+@written_by(*file_options("Write into a file instead of stdout; a drawing into FILE.svg or FILE.dot."))
 @fail_if_option(OBJECT)
 @capture_options
 @click.pass_obj
@@ -66,11 +52,9 @@ def command(
     source: str,
     address: str,
     limit: int,
-    format_: str,
     draw: str | None,
     depth: int,
-    output: str | None,
-    force: bool,
+    out: OutputChoice,
     checks: tuple[Condition, ...],
     capture: CaptureChoice,
 ) -> int:
@@ -81,17 +65,14 @@ def command(
     if draw is not None:
         from heapscope.cli.object_drawing import draw_object  # noqa: PLC0415 - only drawings need it
 
-        draw_object(source, wanted, draw, depth, OutputOptions(format=format_, path=output, force=force), capture, talk)
+        draw_object(source, wanted, draw, depth, out, capture, talk)
         return ExitCode.OK
-    if output is not None:
-        check_output_path(output, force=force)
-    snapshot = open_with_progress(source, capture_options_of(capture), talk)
+    snapshot = open_checked(source, capture, out, talk)
     with asking(snapshot, talk) as heap:
         from heapscope.cli.object_facts import facts_of  # noqa: PLC0415 - numpy, 100 ms
 
         facts = facts_of(heap, heap.index_of(wanted), limit)
-    options = OutputOptions(format=format_, path=output, force=force)
-    write_object(facts, text_of(facts, options, talk), options)
+    write_object(facts, text_of(facts, out.options, talk), out.options)
     return judge(checks, facts_of_object(facts), talk)
 
 

@@ -11,19 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heapscope.cli.analysing import asking, parse_address, show_bytes, show_count, show_share, show_type
-from heapscope.cli.capturing import capture_options_of, open_with_progress
+from heapscope.cli.capturing import open_checked
 from heapscope.cli.fail_if import Condition, Facts, fail_if_option, judge
 from heapscope.cli.fail_if_facts import PATHS
-from heapscope.cli.options import (
-    CaptureChoice,
-    OutputChoice,
-    RowChoice,
-    capture_options,
-    choice_options,
-    output_options,
-)
-from heapscope.cli.output import check_output_path, format_table, write_rows, write_text
-from heapscope.cli.rows import choose_rows
+from heapscope.cli.listing import chosen_of
+from heapscope.cli.options import CaptureChoice, OutputChoice, RowChoice, list_options
+from heapscope.cli.output import format_table, write_rows, write_text
 from heapscope.cli.table import Column
 from heapscope.cli.talk import Talk
 from heapscope.errors import UsageError
@@ -51,9 +44,7 @@ if TYPE_CHECKING:  # numpy costs 100 ms
     help="Draw the ways: for Graphviz, as an SVG file, for Markdown.",
 )
 @fail_if_option(PATHS)
-@choice_options
-@output_options
-@capture_options
+@list_options
 @click.pass_obj
 def command(
     talk: Talk,
@@ -75,9 +66,7 @@ def command(
     if picture is not None and out.format_ != "table":
         raise UsageError(f"--to {picture} and --format {out.format_} exclude each other", hint=f"--to {picture}")
     wanted = None if address is None else parse_address(address)
-    if out.output is not None:
-        check_output_path(out.output, force=out.force)
-    snapshot = open_with_progress(source, capture_options_of(capture), talk)
+    snapshot = open_checked(source, capture, out, talk)
     with asking(snapshot, talk) as heap:
         from heapscope.cli.path_rows import rows_of_object, rows_of_type  # noqa: PLC0415 - numpy, 100 ms
 
@@ -96,8 +85,7 @@ def command(
 
 
 def _write(found: Found, choice: RowChoice, out: OutputChoice, talk: Talk, picture: str | None) -> None:
-    limit = choice.maximum(out.format_)
-    chosen = choose_rows(found.rows, expression=choice.expression, sort=choice.sort, limit=limit, text_key="path")
+    chosen = chosen_of(found.rows, choice, out, text_key="path")
     if picture is not None:
         from heapscope.cli.path_pictures import picture_of  # noqa: PLC0415 - only pictures need it
 

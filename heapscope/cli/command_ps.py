@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heapscope.cli.options import OutputChoice, RowChoice, choice_options, output_options
-from heapscope.cli.output import check_output_path, write_rows
+from heapscope.cli.output import write_rows
 from heapscope.cli.rows import choose_rows
 from heapscope.cli.table import Column
 from heapscope.cli.talk import Talk
@@ -37,8 +37,7 @@ def command(
     """List the running CPython processes, largest first, and whether a capture of each can work."""
     from heapscope.target.discovery import list_targets  # noqa: PLC0415 - psutil, 15 ms
 
-    if out.output is not None:
-        check_output_path(out.output, force=out.force)
+    out.check()
     rows = [row_of(target) for target in list_targets(everything=all_, uss=uss)]
     chosen = choose_rows(
         rows, expression=choice.expression, sort=choice.sort, limit=choice.limit or 0, text_key="command"

@@ -15,8 +15,16 @@ import click
 
 from heapscope.cli.capturing import cancel_on_signals, capture_options_of, open_with_progress
 from heapscope.cli.fail_if import Condition, Facts, Vocabulary, fail_if_option, judge
-from heapscope.cli.options import CaptureChoice, capture_options, parse_duration
-from heapscope.cli.output import OutputOptions, check_output_path, write_text
+from heapscope.cli.options import (
+    CaptureChoice,
+    OutputChoice,
+    capture_options,
+    file_options,
+    format_option,
+    parse_duration,
+    written_by,
+)
+from heapscope.cli.output import write_text
 from heapscope.cli.talk import ProgressLine, Talk
 from heapscope.cli.talk import talk as talk_of_run
 from heapscope.errors import HeapscopeError, UsageError
@@ -84,16 +92,13 @@ WRITERS: Mapping[str, Callable[[Report, Snapshot], str]] = {
     "--for", "for_s", type=parse_duration, metavar="TIME", help="Watch the process for this long, such as 10m."
 )
 @click.option("--every", "every_s", type=parse_duration, metavar="TIME", help="Capture it this often. Default: 1m.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(list(WRITERS)),
-    default="text",
-    show_default=True,
-    help="Text for a terminal, Markdown for a ticket, JSON for a program, HTML as one page for a browser.",
+@written_by(
+    format_option(
+        tuple(WRITERS),
+        "Text for a terminal, Markdown for a ticket, JSON for a program, HTML as one page for a browser.",
+    ),
+    *file_options(),
 )
-@click.option("-o", "--output", type=click.Path(), metavar="FILE", help="Write into a file instead of stdout.")
-@click.option("-f", "--force", "--overwrite", is_flag=True, help="Overwrite that file.")
 @fail_if_option(VOCABULARY)
 @capture_options
 @click.pass_obj
@@ -104,9 +109,7 @@ def command(
     baseline: str | None,
     for_s: float | None,
     every_s: float | None,
-    format_: str,
-    output: str | None,
-    force: bool,
+    out: OutputChoice,
     checks: tuple[Condition, ...],
     capture: CaptureChoice,
 ) -> int:
@@ -118,8 +121,7 @@ def command(
     from heapscope.service.report import ReportSeries  # noqa: PLC0415 - numpy, 100 ms
 
     plan = _plan_of(sources, for_s, every_s)
-    if output is not None:
-        check_output_path(output, force=force)
+    out.check()
     options = capture_options_of(capture)
     series = ReportSeries()
     words = [*([baseline] if baseline is not None else []), *(sources if plan is None else ())]
@@ -127,7 +129,7 @@ def command(
     ended = None if plan is None else _watch(sources[0], plan, series, options, talk)
     report = _report(series, sources[0] if plan is not None else word, talk)
     snapshot = series.newest.snapshot
-    write_text(WRITERS[format_](report, snapshot), OutputOptions(format=format_, path=output, force=force))
+    write_text(WRITERS[out.format_](report, snapshot), out.options)
     code = judge(checks, facts_of(report), talk)
     if ended is None:
         return code

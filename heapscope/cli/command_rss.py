@@ -15,8 +15,16 @@ from heapscope.cli.analysing import address_text, show_bytes, show_count, show_s
 from heapscope.cli.capturing import capture_options_of, open_with_progress
 from heapscope.cli.fail_if import Condition, fail_if_option, judge
 from heapscope.cli.fail_if_facts import RSS, facts_of_rss
-from heapscope.cli.options import DEFAULT_TABLE_LIMIT, CaptureChoice, capture_options
-from heapscope.cli.output import OutputOptions, check_output_path, format_table, write_object
+from heapscope.cli.options import (
+    DEFAULT_TABLE_LIMIT,
+    CaptureChoice,
+    OutputChoice,
+    capture_options,
+    file_options,
+    format_option,
+    written_by,
+)
+from heapscope.cli.output import OutputOptions, format_table, write_object
 from heapscope.cli.table import Column
 from heapscope.cli.talk import Talk
 from heapscope.errors import SnapshotFileError, UsageError
@@ -52,16 +60,7 @@ LABELS = {
 @click.option(
     "-n", "--limit", type=click.IntRange(min=0), metavar="N", help="At most N mappings; 0 is all. Tables: 30."
 )
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="How to write the result.",
-)
-@click.option("-o", "--output", type=click.Path(), metavar="FILE", help="Write into a file instead of stdout.")
-@click.option("-f", "--force", "--overwrite", is_flag=True, help="Overwrite that file.")
+@written_by(format_option(), *file_options())
 @fail_if_option(RSS)
 @capture_options
 @click.pass_obj
@@ -73,25 +72,21 @@ def command(
     mappings: bool,
     size_classes: bool,
     limit: int | None,
-    format_: str,
-    output: str | None,
-    force: bool,
+    out: OutputChoice,
     checks: tuple[Condition, ...],
     capture: CaptureChoice,
 ) -> int:
     """Say where the resident memory of SOURCE, a pid or a snapshot file, is: parts that add up to the RSS, and a verdict."""
-    if output is not None:
-        check_output_path(output, force=force)
+    out.check()
     facts, split = _quick(source) if quick else _captured(source, capture, talk)
     result = row_of(facts, split)
     if mappings:
-        shown = (DEFAULT_TABLE_LIMIT if format_ == "table" else 0) if limit is None else limit
+        shown = (DEFAULT_TABLE_LIMIT if out.format_ == "table" else 0) if limit is None else limit
         chosen = facts.mappings[:shown] if shown else facts.mappings
         result["mappings"] = [_mapping_row(mapping) for mapping in chosen]
     if size_classes:
         result["size_classes"] = _class_rows(facts)
-    options = OutputOptions(format=format_, path=output, force=force)
-    write_object(result, text_of(result, options, talk), options)
+    write_object(result, text_of(result, out.options, talk), out.options)
     if mappings and len(result["mappings"]) < facts.mapping_count:
         talk.say(f"{len(result['mappings'])} of {facts.mapping_count} mappings; -n 0 shows all that are recorded")
     return judge(checks, facts_of_rss(result), talk)

@@ -13,14 +13,7 @@ from heapscope.cli.analysing import show_bytes, show_count
 from heapscope.cli.fail_if import Condition, fail_if_option, judge
 from heapscope.cli.fail_if_facts import SLOTS, facts_of_slots
 from heapscope.cli.listing import list_source
-from heapscope.cli.options import (
-    CaptureChoice,
-    OutputChoice,
-    RowChoice,
-    capture_options,
-    choice_options,
-    output_options,
-)
+from heapscope.cli.options import CaptureChoice, OutputChoice, RowChoice, list_options
 from heapscope.cli.table import Column
 from heapscope.cli.talk import Talk
 from heapscope.errors import ExitCode
@@ -46,9 +39,7 @@ if TYPE_CHECKING:  # numpy costs 100 ms
     help="Measure in that interpreter; else one is found.",
 )
 @fail_if_option(SLOTS)
-@choice_options
-@output_options
-@capture_options
+@list_options
 @click.pass_obj
 def command(
     talk: Talk,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heapscope.cli.capturing import capture_options_of, open_with_progress, save_with_progress
-from heapscope.cli.options import CaptureChoice, capture_options
+from heapscope.cli.options import CaptureChoice, OutputChoice, capture_options, file_options, format_option, written_by
 from heapscope.cli.output import OutputOptions, check_output_path, write_object
 from heapscope.cli.talk import Talk
 from heapscope.units import clean_text, format_bytes, format_count, format_duration_ns
@@ -24,15 +24,8 @@ if TYPE_CHECKING:  # numpy costs 100 ms
 
 @click.command("snapshot", short_help="Capture a process into a snapshot file.")
 @click.argument("pid")
-@click.option("-o", "--output", type=click.Path(), metavar="FILE", help="Where to; else NAME-PID-TIME.heapscope here.")
-@click.option("-f", "--force", "--overwrite", is_flag=True, help="Overwrite that file.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="How to write the summary.",
+@written_by(
+    *file_options("Where to; else NAME-PID-TIME.heapscope here."), format_option(text="How to write the summary.")
 )
 @capture_options
 @click.pass_obj
@@ -40,21 +33,19 @@ def command(
     talk: Talk,
     *,
     pid: str,
-    output: str | None,
-    force: bool,
-    format_: str,
+    out: OutputChoice,
     capture: CaptureChoice,
 ) -> None:
     """Capture the heap of PID into a snapshot file; the summary goes to stdout."""
     from heapscope.service.sources import parse_pid  # noqa: PLC0415 - only when the command runs
 
     number = parse_pid(pid)
-    path = output if output is not None else default_path(number)
-    check_output_path(path, force=force)
+    path = out.output if out.output is not None else default_path(number)
+    check_output_path(path, force=out.force)
     options = capture_options_of(capture)
     snapshot = open_with_progress(str(number), options, talk)
-    save_with_progress(snapshot, path, talk, overwrite=force)
-    write_object(summary_of(snapshot, path), summary_line(snapshot, path) + "\n", OutputOptions(format=format_))
+    save_with_progress(snapshot, path, talk, overwrite=out.force)
+    write_object(summary_of(snapshot, path), summary_line(snapshot, path) + "\n", OutputOptions(format=out.format_))
 
 
 def default_path(pid: int) -> str:

@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from heapscope.cli.analysing import asking
-from heapscope.cli.capturing import capture_options_of, open_with_progress
+from heapscope.cli.capturing import open_checked
 from heapscope.cli.options import CaptureChoice, OutputChoice, capture_options, output_options, parse_size
-from heapscope.cli.output import check_output_path, write_rows
+from heapscope.cli.output import write_rows
 from heapscope.cli.table import Column
 from heapscope.cli.talk import Talk
 from heapscope.units import clean_text, format_count
@@ -58,10 +58,8 @@ def command(
     from heapscope.service.exporting import query_tables  # noqa: PLC0415 - as above
 
     duckdb_module()
-    if out.output is not None:
-        check_output_path(out.output, force=out.force)
     maximum = limit or DEFAULT_ROWS.get(out.format_, MAX_ROWS)
-    snapshot = open_with_progress(source, capture_options_of(capture), talk)
+    snapshot = open_checked(source, capture, out, talk)
     with asking(snapshot, talk) as heap, query_tables(heap, query, memory_bytes=memory) as (names, parts):
         keys = _unique([clean_text(name, 100) for name in names])
         rows: list[dict[str, Any]] = []

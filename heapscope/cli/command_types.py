@@ -15,15 +15,7 @@ from heapscope.cli.analysing import MAX_NAME, asking, show_bytes, show_count, sh
 from heapscope.cli.fail_if import Condition, fail_if_option, judge
 from heapscope.cli.fail_if_facts import TYPES, facts_of_types
 from heapscope.cli.listing import list_source, write_chosen
-from heapscope.cli.options import (
-    CaptureChoice,
-    OutputChoice,
-    RowChoice,
-    capture_options,
-    choice_options,
-    output_options,
-)
-from heapscope.cli.output import check_output_path
+from heapscope.cli.options import CaptureChoice, OutputChoice, RowChoice, list_options
 from heapscope.cli.table import Column
 from heapscope.cli.talk import Talk
 from heapscope.units import clean_text
@@ -39,9 +31,7 @@ if TYPE_CHECKING:  # numpy costs 100 ms
 @click.option("--retained/--no-retained", default=True, show_default=True, help="Compute retained sizes.")
 @click.option("--quick", is_flag=True, help="Neither of them; a file is not even loaded.")
 @fail_if_option(TYPES)
-@choice_options
-@output_options
-@capture_options
+@list_options
 @click.pass_obj
 def command(
     talk: Talk,
@@ -87,8 +77,7 @@ def _list_file(
 ) -> Sequence[Mapping[str, Any]]:
     from heapscope.service.type_table import type_table_of_file  # noqa: PLC0415 - numpy, 100 ms
 
-    if out.output is not None:
-        check_output_path(out.output, force=out.force)
+    out.check()
     rows = [row_of(row) for row in type_table_of_file(path)]
     write_chosen(rows, columns, noun="types", choice=choice, out=out, talk=talk)
     return rows

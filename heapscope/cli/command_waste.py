@@ -12,18 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heapscope.cli.analysing import MAX_NAME, address_text, asking, show_bytes, show_count, show_share
-from heapscope.cli.capturing import capture_options_of, open_with_progress
-from heapscope.cli.options import (
-    CaptureChoice,
-    OutputChoice,
-    RowChoice,
-    capture_options,
-    choice_options,
-    output_options,
-    parse_size,
-)
-from heapscope.cli.output import check_output_path, format_table, write_rows, write_text
-from heapscope.cli.rows import choose_rows
+from heapscope.cli.capturing import open_checked
+from heapscope.cli.listing import write_chosen
+from heapscope.cli.options import CaptureChoice, OutputChoice, RowChoice, list_options, parse_size
+from heapscope.cli.output import format_table
 from heapscope.cli.table import Column
 from heapscope.cli.talk import Talk
 from heapscope.units import clean_text
@@ -51,9 +43,7 @@ def _parse_least(text: str) -> int:
     metavar="SIZE",
     help="Leave out what saves less, such as 1M; 0 shows all. Default: 64K, or 0.1% of the heap if that is more.",
 )
-@choice_options
-@output_options
-@capture_options
+@list_options
 @click.pass_obj
 def command(
     talk: Talk,
@@ -68,18 +58,16 @@ def command(
 
     Rows of different patterns may speak of the same bytes: do not add them up.
     """
-    if out.output is not None:
-        check_output_path(out.output, force=out.force)
-    snapshot = open_with_progress(source, capture_options_of(capture), talk)
+    snapshot = open_checked(source, capture, out, talk)
     rows, notes = waste_rows(snapshot, least_bytes=min_bytes, talk=talk)
-    limit = choice.maximum(out.format_)
-    chosen = choose_rows(rows, expression=choice.expression, sort=choice.sort, limit=limit, text_key="subject")
-    if out.format_ == "table":
-        write_text(text_of(chosen, out, talk), out.options)
-    else:
-        write_rows(chosen, COLUMNS, out.options, talk)
-    if len(chosen) < len(rows):
-        talk.say(f"{len(chosen)} of {len(rows)} rows; -n 0 shows all")
+    write_chosen(
+        *(rows, COLUMNS),
+        noun="rows",
+        choice=choice,
+        out=out,
+        talk=talk,
+        as_table=lambda chosen: text_of(chosen, out, talk),
+    )
     for note in notes:
         talk.say(note)
 

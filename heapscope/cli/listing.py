@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from heapscope.cli.capturing import capture_options_of, open_with_progress
+from heapscope.cli.capturing import open_checked
 from heapscope.cli.options import CaptureChoice, OutputChoice, RowChoice
-from heapscope.cli.output import check_output_path, write_rows
+from heapscope.cli.output import write_rows, write_text
 from heapscope.cli.rows import Row, choose_rows
 from heapscope.cli.table import Column
 from heapscope.cli.talk import Talk
@@ -35,9 +35,7 @@ def list_source(
 
     ``show_row`` turns a chosen row into what a table shows; machine formats get the row itself.
     """
-    if out.output is not None:
-        check_output_path(out.output, force=out.force)
-    snapshot = open_with_progress(source, capture_options_of(capture), talk)
+    snapshot = open_checked(source, capture, out, talk)
     rows = make_rows(snapshot)
     write_chosen(rows, columns, noun=noun, choice=choice, out=out, talk=talk, show_row=show_row)
     return rows
@@ -52,11 +50,20 @@ def write_chosen(
     out: OutputChoice,
     talk: Talk,
     show_row: Callable[[Row], Row] | None = None,
+    as_table: Callable[[Sequence[Row]], str] | None = None,
 ) -> None:
-    """Write those of the rows that were asked for."""
-    maximum = choice.maximum(out.format_)
-    chosen = choose_rows(rows, expression=choice.expression, sort=choice.sort, limit=maximum, text_key=columns[0].key)
-    shown = [show_row(row) for row in chosen] if show_row is not None and out.format_ == "table" else chosen
-    write_rows(shown, columns, out.options, talk)
+    """Write those of the rows that were asked for. ``as_table`` writes what is more than a table."""
+    chosen = chosen_of(rows, choice, out, text_key=columns[0].key)
+    if as_table is not None and out.format_ == "table":
+        write_text(as_table(chosen), out.options)
+    else:
+        shown = [show_row(row) for row in chosen] if show_row is not None and out.format_ == "table" else chosen
+        write_rows(shown, columns, out.options, talk)
     if len(chosen) < len(rows):
         talk.say(f"{len(chosen)} of {len(rows)} {noun}; -n 0 shows all")
+
+
+def chosen_of(rows: Sequence[Row], choice: RowChoice, out: OutputChoice, *, text_key: str) -> list[Row]:
+    """Give those of the rows that were asked for, as many as the format shows. ``text_key`` is what bare words of a filter search."""
+    limit = choice.maximum(out.format_)
+    return choose_rows(rows, expression=choice.expression, sort=choice.sort, limit=limit, text_key=text_key)

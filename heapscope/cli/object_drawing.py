@@ -6,8 +6,8 @@ Never draws from a file: objgraph looks at objects, and a file has figures.
 from __future__ import annotations
 
 from heapscope.cli.capturing import cancel_on_signals, capture_options_of
-from heapscope.cli.options import CaptureChoice
-from heapscope.cli.output import OutputOptions, check_output_path, write_text
+from heapscope.cli.options import CaptureChoice, OutputChoice
+from heapscope.cli.output import write_text
 from heapscope.cli.talk import ProgressLine, Talk
 from heapscope.errors import UsageError
 from heapscope.units import clean_text
@@ -23,7 +23,7 @@ def draw_object(
     address: int,
     direction: str,
     depth: int,
-    output: OutputOptions,
+    out: OutputChoice,
     capture: CaptureChoice,
     talk: Talk,
 ) -> None:
@@ -44,16 +44,15 @@ def draw_object(
             f"objgraph draws in a live process, and {clean_text(source, 60)} is a file",
             hint=f"heapscope paths FILE --address {address:#x} --to svg -o FILE.svg",
         )
-    is_svg = (output.path or "").endswith(".svg")
-    if output.path is not None and not is_svg and not output.path.endswith((".dot", ".gv")):
-        raise UsageError(f"{clean_text(output.path, 60)} is neither .svg nor .dot", hint="-o object.svg")
-    if output.format != "table":
-        raise UsageError(f"--draw and --format {output.format} exclude each other", hint="-o object.svg")
-    if output.path is not None:
-        check_output_path(output.path, force=output.force)
+    is_svg = (out.output or "").endswith(".svg")
+    if out.output is not None and not is_svg and not out.output.endswith((".dot", ".gv")):
+        raise UsageError(f"{clean_text(out.output, 60)} is neither .svg nor .dot", hint="-o object.svg")
+    if out.format_ != "table":
+        raise UsageError(f"--draw and --format {out.format_} exclude each other", hint="-o object.svg")
+    out.check()
     with cancel_on_signals() as cancel, ProgressLine(talk) as progress:
         drawing = draw(pid, Question(address, direction, depth), capture_options_of(capture), progress.report, cancel)
-    write_text((write_svg if is_svg else write_dot)(drawing.graph), output)
+    write_text((write_svg if is_svg else write_dot)(drawing.graph), out.options)
     talk.say(
         f"{drawing.type_name} at {address:#x}: {len(drawing.graph.nodes)} boxes, drawn with objgraph {drawing.objgraph_version}"
     )

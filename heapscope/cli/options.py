@@ -8,15 +8,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
-from heapscope.cli.output import OutputOptions
+from heapscope.cli.output import OutputOptions, check_output_path
 from heapscope.service.collectors import CHOICES
 
 Decorated = Callable[..., Any]
+Option = Callable[[Decorated], Decorated]
 
 DEFAULT_TABLE_LIMIT = 30  # one screen; machine formats get everything unless asked
 
@@ -89,19 +90,7 @@ _CAPTURE = (
         help="End the clone when it costs more memory, such as 64M. Default: half of what is available.",
     ),
 )
-_OUTPUT = (
-    click.option(
-        "--format",
-        "format_",
-        type=click.Choice(["table", "json", "csv"]),
-        default="table",
-        show_default=True,
-        help="How to write the result.",
-    ),
-    click.option("-o", "--output", type=click.Path(), metavar="FILE", help="Write into a file instead of stdout."),
-    click.option("-f", "--force", "--overwrite", is_flag=True, help="Overwrite that file."),
-    click.option("--no-header", is_flag=True, help="Leave out the heading of a table or of CSV."),
-)
+_HEADER = click.option("--no-header", is_flag=True, help="Leave out the heading of a table or of CSV.")
 _CHOICE = (
     click.option(
         "-n", "--limit", type=click.IntRange(min=0), metavar="N", help="At most N rows; 0 is all. Tables: 30."
@@ -132,6 +121,11 @@ class OutputChoice:
     output: str | None = None
     force: bool = False
     no_header: bool = False
+
+    def check(self) -> None:
+        """Make sure that the result can be written, before a target is touched; raises SnapshotFileError."""
+        if self.output is not None:
+            check_output_path(self.output, force=self.force)
 
     @property
     def options(self) -> OutputOptions:
@@ -171,9 +165,28 @@ def capture_options(function: Decorated) -> Decorated:
     return _apply(_gathered(function, "capture", CaptureChoice), _CAPTURE)
 
 
+def format_option(formats: Sequence[str] = ("table", "json"), text: str = "How to write the result.") -> Option:
+    """Make --format, for ``written_by``; the first format is the default, ``text`` the help."""
+    choice = click.Choice(list(formats))
+    return click.option("--format", "format_", type=choice, default=formats[0], show_default=True, help=text)
+
+
+def file_options(text: str = "Write into a file instead of stdout.") -> tuple[Option, Option]:
+    """Make -o and -f, for ``written_by``; ``text`` is the help of -o."""
+    return (
+        click.option("-o", "--output", type=click.Path(), metavar="FILE", help=text),
+        click.option("-f", "--force", "--overwrite", is_flag=True, help="Overwrite that file."),
+    )
+
+
+def written_by(*options: Option) -> Option:
+    """Add such options; all of a command's arrive as ``out``, an OutputChoice."""
+    return lambda function: _apply(_gathered(function, "out", OutputChoice), options)
+
+
 def output_options(function: Decorated) -> Decorated:
-    """Add --format, -o, -f and --no-header; they arrive as ``out``, an OutputChoice."""
-    return _apply(_gathered(function, "out", OutputChoice), _OUTPUT)
+    """Add --format, also CSV, -o, -f and --no-header; they arrive as ``out``, an OutputChoice."""
+    return written_by(format_option(("table", "json", "csv")), *file_options(), _HEADER)(function)
 
 
 def choice_options(function: Decorated) -> Decorated:
@@ -181,7 +194,12 @@ def choice_options(function: Decorated) -> Decorated:
     return _apply(_gathered(function, "choice", RowChoice), _CHOICE)
 
 
-def _apply(function: Decorated, options: tuple[Callable[[Decorated], Decorated], ...]) -> Decorated:
+def list_options(function: Decorated) -> Decorated:
+    """Add the options of every command that lists rows of a source: ``choice``, ``out`` and ``capture``."""
+    return choice_options(output_options(capture_options(function)))
+
+
+def _apply(function: Decorated, options: Sequence[Option]) -> Decorated:
     for option in reversed(options):
         function = option(function)
     return function

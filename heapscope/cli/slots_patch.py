@@ -11,9 +11,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from heapscope.cli.capturing import capture_options_of, open_with_progress
+from heapscope.cli.capturing import open_checked
 from heapscope.cli.options import CaptureChoice, OutputChoice
-from heapscope.cli.output import check_output_path, write_bytes
+from heapscope.cli.output import write_bytes
 from heapscope.cli.talk import Talk
 from heapscope.errors import UsageError
 from heapscope.units import clean_text
@@ -48,9 +48,7 @@ def write_patch(source: str, choice: PatchChoice, *, capture: CaptureChoice, out
     """
     from heapscope.service.target_source import TargetSources  # noqa: PLC0415 - only for patches
 
-    if out.output is not None:
-        check_output_path(out.output, force=out.force)
-    snapshot = open_with_progress(source, capture_options_of(capture), talk)
+    snapshot = open_checked(source, capture, out, talk)
     patch = patch_snapshot(snapshot, choice, TargetSources.of(snapshot.meta).read_bytes, talk.warn)
     for note in patch.notes:
         talk.warn(_told(note))

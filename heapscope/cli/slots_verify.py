@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from heapscope.cli.analysing import MAX_NAME
-from heapscope.cli.capturing import capture_options_of, open_with_progress
+from heapscope.cli.capturing import open_checked
 from heapscope.cli.options import CaptureChoice, OutputChoice
-from heapscope.cli.output import check_output_path, write_object
+from heapscope.cli.output import write_object
 from heapscope.cli.talk import Talk
 from heapscope.errors import UsageError
 from heapscope.units import clean_text, format_count
@@ -25,12 +25,10 @@ def verify_source(
     """Open a source, measure one class of it, and write both figures."""
     if out.format_ == "csv":
         raise UsageError("--verify writes a table or JSON", hint="--format json")
-    if out.output is not None:
-        check_output_path(out.output, force=out.force)
     from heapscope.service.sources import find_pid  # noqa: PLC0415 - only a command that runs needs it
     from heapscope.service.verify import verify_class  # noqa: PLC0415 - numpy, 100 ms
 
-    snapshot = open_with_progress(source, capture_options_of(capture), talk)
+    snapshot = open_checked(source, capture, out, talk)
     found = verify_class(snapshot, type_name, pid=find_pid(source), python=python)
     write_object(record_of(found), _text(found), out.options)
 
