@@ -7,27 +7,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property
 
-from heapscope.analysis.code_names import CodeNames
+from heapscope.analysis.code_names import CodeNames, Place
 from heapscope.analysis.roots import Roots
 from heapscope.graph.references import referents
 from heapscope.snapshot.model import Snapshot, TypeInfo
 from heapscope.wire.protocol import Flag
 
-MAX_MEMBERS = 1 << 12  # of a module that are asked for their file
-_CODE = "builtins.code"
-_WITH_CODE = frozenset({"builtins.function", "builtins.frame", "builtins.generator", "builtins.coroutine"})
+MAX_HELD = 1 << 12  # references of a module, or of a frame, that are looked at
+_CODE, _FUNCTION = "builtins.code", "builtins.function"
+_WITH_CODE = frozenset({_FUNCTION, "builtins.frame", "builtins.generator", "builtins.coroutine"})
 
 
 class Places:
-    """Places of objects of one snapshot. Building is O(modules); a place O(references of the object)."""
+    """Places of objects of one snapshot. A place is O(references of the object); files of modules are looked up once."""
 
-    def __init__(self, snapshot: Snapshot, roots: Roots) -> None:
-        """Look nothing up yet."""
+    def __init__(self, snapshot: Snapshot, roots: Roots, codes: CodeNames | None = None) -> None:
+        """Look nothing up yet. ``codes`` is what others know of the code of this snapshot."""
         self._snapshot = snapshot
         self._roots = roots
-        self._codes = CodeNames(snapshot)
-        self._namespaces = dict(zip(roots.modules.tolist(), roots.namespaces.tolist(), strict=True))
+        self._codes = codes if codes is not None else CodeNames(snapshot)
+        self._files: dict[int, str] = {}
+
+    @cached_property
+    def _namespaces(self) -> dict[int, int]:
+        return dict(zip(self._roots.modules.tolist(), self._roots.namespaces.tolist(), strict=True))
 
     def of(self, index: int) -> str:
         """Write ``file:line``, the file alone where no line is known, or ""."""
@@ -37,21 +42,32 @@ class Places:
             return self._file_of_module(index)
         if flags & Flag.IS_TYPE:
             info = self._snapshot.type_at(int(self._snapshot.address[index]))
-            return _text(info.file, info.line) if info is not None else ""
+            return place_text(info.file, info.line) if info is not None else ""
         if kind.name == _CODE or kind.name in _WITH_CODE or flags & Flag.SYNTHETIC:
-            return self._code_place(index)
-        return _text(kind.file, kind.line)
+            place = self.code_of(index)
+            return place_text(place.file, place.line)
+        return place_text(kind.file, kind.line)
+
+    def code_of(self, index: int) -> Place:
+        """Give the place of a code object, or of the code of a function or frame; the empty place where there is none."""
+        held = self._held(index)
+        code = next((one for one in (index, *held) if self._type(one).name == _CODE), None)
+        return self._codes.place_of(code) if code is not None else Place()
 
     def _type(self, index: int) -> TypeInfo:
         return self._snapshot.types[int(self._snapshot.type_index[index])]
 
-    def _code_place(self, index: int) -> str:
-        held = referents(self._snapshot).of(index)[:64].tolist()
-        code = next((one for one in (index, *held) if self._type(one).name == _CODE), None)
-        place = self._codes.place_of(code) if code is not None else None
-        return _text(place.file, place.line) if place is not None else ""
+    def _held(self, index: int) -> list[int]:
+        held: list[int] = referents(self._snapshot).of(index)[:MAX_HELD].tolist()
+        return held
 
     def _file_of_module(self, module: int) -> str:
+        known = self._files.get(module)
+        if known is None:
+            known = self._files[module] = self._find_file(module)
+        return known
+
+    def _find_file(self, module: int) -> str:
         """Find the file by the classes and functions of the module: the one that ends like its name, else that of most."""
         info = self._roots.info(module)
         label = info.label if info is not None else ""
@@ -67,15 +83,20 @@ class Places:
         namespace = self._namespaces.get(module)
         if namespace is None:
             return
-        for held in referents(self._snapshot).of(namespace)[:MAX_MEMBERS].tolist():
+        for held in self._held(namespace):
+            file = self._file_of_member(held, namespace, label)
+            if file:
+                yield file
+
+    def _file_of_member(self, held: int, namespace: int, label: str) -> str:
+        """Give the file of a class or function that was made in the module; "" for what it imported, and for all else."""
+        if int(self._snapshot.flags[held]) & Flag.IS_TYPE:
             info = self._snapshot.type_at(int(self._snapshot.address[held]))
-            if info is not None and info.module == label and info.file:
-                yield info.file
-            elif info is None and self._type(held).name == "builtins.function":
-                file = self._code_place(held).rpartition(":")[0]
-                if file:
-                    yield file
+            return info.file if info is not None and info.module == label else ""
+        is_function = self._type(held).name == _FUNCTION
+        return self.code_of(held).file if is_function and namespace in self._held(held) else ""
 
 
-def _text(file: str, line: int) -> str:
+def place_text(file: str, line: int) -> str:
+    """Write ``file:line``; "" for an unknown file."""
     return f"{file}:{line}" if file and line else file

@@ -40,7 +40,8 @@ def registry(service: Service, count: int, *, each: int = 60_000, flags: int = Y
     empty = service.heap.object("builtins.tuple", length=0)
     code = service.heap.code("/srv/app/sessions.py", 14, "Registry.open").refers_to(empty, names)
     function = service.heap.object("builtins.function").refers_to(code)
-    service.module("app.sessions", REGISTRY=owner, open=function)
+    module = service.module("app.sessions", REGISTRY=owner, open=function)
+    function.refers_to(*module.references)  # its globals
     return table
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from heapscope.analysis.origins import Origin, origin_of
+from heapscope.analysis.places import place_text
 from heapscope.analysis.suspects import thresholds
 from heapscope.analysis.suspects.found import Found
 from heapscope.analysis.suspects.model import Confidence, PathStep, Suspect, SuspectKind
-from heapscope.analysis.suspects.naming import Naming, place_text
+from heapscope.analysis.suspects.naming import Naming
 from heapscope.analysis.suspects.scene import Scene
 from heapscope.analysis.suspects.wording import kind_text
 from heapscope.snapshot.model import TypeInfo, U32Array

@@ -7,7 +7,6 @@ shows them. No I/O.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -20,7 +19,6 @@ from heapscope.analysis.suspects.scene import Scene
 from heapscope.graph.references import referents
 from heapscope.snapshot.model import U32Array
 from heapscope.units import short_type_name
-from heapscope.wire.protocol import Flag
 
 MAX_STEPS = 40  # of a way that is shown; of longer ones the middle is left out
 MAX_USERS = 3
@@ -46,12 +44,11 @@ _NAME = re.compile(r"\.?([^\W\d]\w*)\Z|\['([^\W\d]\w*)'\]\Z")
 
 
 class Naming:
-    """Names of one scene. A name is O(length of its way); places of modules are looked up once."""
+    """Names of one scene. A name is O(length of its way)."""
 
     def __init__(self, scene: Scene) -> None:
         """Look nothing up yet."""
         self._scene = scene
-        self._files: dict[int, str] = {}
 
     def way_to(self, index: int) -> list[int]:
         """Give the objects on a way that a person wants to read: a shortest one, by the module that it belongs to.
@@ -151,64 +148,11 @@ class Naming:
 
     def place_of(self, index: int) -> str:
         """Say where a module, class, function, frame, or the class of an instance was written; "" where that is not known."""
-        scene = self._scene
-        kind = scene.type_name(index)
-        if kind == "builtins.module":
-            return self.file_of_module(index)
-        if int(scene.snapshot.flags[index]) & Flag.IS_TYPE:
-            info = scene.snapshot.type_at(int(scene.snapshot.address[index]))
-            return place_text(info.file, info.line) if info is not None else ""
-        if kind == "builtins.code":
-            return self.code_place(index)
-        code = scene.first_of(index, "builtins.code") if self._has_code(index, kind) else None
-        if code is not None:
-            return self.code_place(code)
-        info = scene.info(index)
-        return place_text(info.file, info.line)
-
-    def _has_code(self, index: int, kind: str) -> bool:
-        is_frame = bool(int(self._scene.snapshot.flags[index]) & Flag.SYNTHETIC)
-        return is_frame or kind in {"builtins.function", "builtins.frame", "builtins.generator", "builtins.coroutine"}
+        return self._scene.places.of(index)
 
     def code_of(self, index: int) -> Place:
         """Give the place of the code of a function, frame or code object."""
-        code = (
-            index if self._scene.type_name(index) == "builtins.code" else self._scene.first_of(index, "builtins.code")
-        )
-        return Place() if code is None else self._scene.codes.place_of(code)
-
-    def code_place(self, code: int) -> str:
-        """Write the place of a code object."""
-        place = self._scene.codes.place_of(code)
-        return place_text(place.file, place.line)
-
-    def file_of_module(self, module: int) -> str:
-        """Find the file of a module by the classes and functions in it: that of most of them."""
-        known = self._files.get(module)
-        if known is None:
-            known = self._files[module] = self._find_file(module)
-        return known
-
-    def _find_file(self, module: int) -> str:
-        label = self._label(module)
-        namespace = self._namespace_of.get(module)
-        if namespace is None:
-            return ""
-        ending = "/" + label.replace(".", "/")
-        votes: Counter[str] = Counter()
-        for held in self._scene.references(namespace)[:4096].tolist():
-            file = self._file_of_member(held, label)
-            if file.endswith((f"{ending}.py", f"{ending}/__init__.py")):
-                return file
-            votes[file] += 1
-        votes.pop("", None)
-        return votes.most_common(1)[0][0] if votes else ""
-
-    def _file_of_member(self, held: int, label: str) -> str:
-        if int(self._scene.snapshot.flags[held]) & Flag.IS_TYPE:
-            info = self._scene.snapshot.type_at(int(self._scene.snapshot.address[held]))
-            return info.file if info is not None and info.module == label else ""
-        return self.code_of(held).file if self._scene.type_name(held) == "builtins.function" else ""
+        return self._scene.places.code_of(index)
 
     def users_of(self, steps: Sequence[PathStep]) -> tuple[Place, ...]:
         """Find the code that uses the last name on a way: in the file of what has that name, where there is such code.
@@ -244,8 +188,3 @@ class Naming:
 def _telling(place: Place) -> tuple[bool, str, int]:
     last = place.name.rpartition(".")[2]
     return last in {"__init__", "<module>", ""}, place.file, place.line
-
-
-def place_text(file: str, line: int) -> str:
-    """Write ``file:line``; "" for an unknown file."""
-    return f"{file}:{line}" if file and line else file

@@ -105,7 +105,7 @@ def _function_in(scene: Scene, naming: Naming, objects: U32Array) -> tuple[str, 
     if not codes:
         return "", ""
     code = codes.most_common(1)[0][0]
-    return scene.codes.place_of(code).name, naming.code_place(code)
+    return scene.codes.place_of(code).name, naming.place_of(code)
 
 
 def _path(scene: Scene, naming: Naming, index: int) -> tuple[PathStep, ...]:

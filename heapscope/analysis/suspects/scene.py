@@ -16,6 +16,7 @@ from heapscope.analysis.dominators import DominatorTree
 from heapscope.analysis.edge_names import EdgeNames
 from heapscope.analysis.namespaces import Namespaces
 from heapscope.analysis.paths import Paths
+from heapscope.analysis.places import Places
 from heapscope.graph.dominators import accumulate, find_topmost
 from heapscope.graph.library import UNWATCHED, Oversight
 from heapscope.snapshot.model import Snapshot, TypeInfo, U32Array, U64Array
@@ -56,6 +57,11 @@ class Scene:
     def codes(self) -> CodeNames:
         """Which code uses which name, and where it was written."""
         return CodeNames(self.snapshot)
+
+    @cached_property
+    def places(self) -> Places:
+        """Where the code behind objects was written."""
+        return Places(self.snapshot, self.tree.roots, self.codes)
 
     @cached_property
     def namespaces(self) -> Namespaces:
