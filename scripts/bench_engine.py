@@ -22,14 +22,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -40,27 +38,12 @@ from heapscope.graph.dominators import RootGraph, accumulate, find_dominators
 from heapscope.graph.references import References
 from heapscope.snapshot.model import Snapshot
 from heapscope.units import format_bytes, format_count
+from scripts.benching.figures import Figures, peak_bytes, timed
 
 SEED = 1
 IGRAPH_MOST = 10_000_000  # it takes 600 bytes per node
 CAPTURE_TIMEOUT_S = 600
 TABLE_TYPES = 3000  # of the graph shaped like a heap: as many as a large application has
-
-Figures = dict[str, float | int | str]
-Result = TypeVar("Result")
-
-
-def peak_bytes() -> int:
-    """Give the peak of resident memory of this process."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def timed(figures: Figures, name: str, work: Callable[[], Result]) -> Result:
-    """Run work and note its CPU seconds."""
-    started = time.process_time()
-    result = work()
-    figures[name] = round(time.process_time() - started, 3)
-    return result
 
 
 def in_parts(count: int, size: int = 1 << 22) -> Iterable[tuple[int, int]]:

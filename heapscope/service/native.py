@@ -6,13 +6,13 @@ Never touches the target. Whatever goes wrong here is a reason to use the walker
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from typing import Protocol
 
 from heapscope.errors import CaptureInconsistent
 from heapscope.inject.native import default_image_path, encode_options, keep_alive, load_image, open_image
 from heapscope.inject.server import CloneServer
 from heapscope.service.collectors import Orders
 from heapscope.service.frames import read_frames
+from heapscope.service.surroundings import ClonePipes
 from heapscope.target.elf import ElfError
 from heapscope.target.info import TargetInfo
 from heapscope.target.maps import Mapping, parse_maps
@@ -22,22 +22,6 @@ ALARM_MARGIN_S = 5
 MAX_OBJECTS = 1 << 31
 KNOWN_VERSIONS = tuple((3, minor) for minor in range(8, 16))  # those of choose_offsets() in agent/native/layout.c
 _SPECIAL = ("[vvar]", "[vsyscall]", "[vvar_vclock]")
-
-
-class ClonePipes(Protocol):
-    """What this module needs of a clone handle."""
-
-    @property
-    def clone_pid(self) -> int:
-        """The clone's number in this pid namespace."""
-
-    @property
-    def command_fd(self) -> int:
-        """Where commands go."""
-
-    @property
-    def result_fd(self) -> int:
-        """Where results come from."""
 
 
 class NativeUnavailable(CaptureInconsistent):

@@ -19,8 +19,8 @@ if TYPE_CHECKING:  # numpy costs 100 ms
     from heapscope.snapshot.memory import MemoryFacts
 
 
-class CloneHandle(Protocol):
-    """What this module needs of heapscope.inject.CloneHandle."""
+class ClonePipes(Protocol):
+    """As much of heapscope.inject.CloneHandle as it takes to talk to a clone."""
 
     @property
     def clone_pid(self) -> int:
@@ -33,6 +33,10 @@ class CloneHandle(Protocol):
     @property
     def result_fd(self) -> int:
         """Where the frames come from."""
+
+
+class CloneHandle(ClonePipes, Protocol):
+    """What a capture needs of heapscope.inject.CloneHandle."""
 
     @property
     def pause_ns(self) -> int:
