@@ -16,7 +16,7 @@ from heapscope.service.surroundings import ClonePipes
 from heapscope.target.elf import ElfError
 from heapscope.target.info import TargetInfo
 from heapscope.target.maps import Mapping, parse_maps
-from heapscope.target.symbols import RUNTIME, TYPE_NAMES, PythonImage, find_symbols
+from heapscope.target.symbols import RUNTIME, TYPE_NAMES, PythonImage, data_end, find_symbols
 
 ALARM_MARGIN_S = 5
 MAX_OBJECTS = 1 << 31
@@ -66,7 +66,8 @@ def native_orders(target: TargetInfo, clone: ClonePipes, deadline_s: float) -> O
             raise ValueError("this version of CPython is not known")
         frames = read_frames(clone.clone_pid, python, feature)
         addresses = [found[name].value if name in found else 0 for name in image.symbols]
-        options = _options(version, deadline_s, runtime, addresses, mappings, frames.seeds)
+        static = static_data(mappings, runtime.start, data_end(clone.clone_pid, mappings, runtime.start))
+        options = _options(version, deadline_s, runtime, addresses, readable_ranges(mappings), static, frames.seeds)
         server.start(load_image(clone.clone_pid, server, image))
     except (OSError, ElfError, ValueError) as error:
         raise NativeUnavailable(f"the compiled walker cannot be used: {error}") from error
@@ -82,7 +83,8 @@ def _options(
     deadline_s: float,
     runtime: range,
     symbols: list[int],
-    mappings: Sequence[Mapping],
+    readable: list[int],
+    static: list[int],
     seeds: list[int],
 ) -> bytes:
     seconds = max(1, int(deadline_s))
@@ -95,7 +97,7 @@ def _options(
         len(runtime),
         0,
     )
-    return encode_options(words, symbols, readable_ranges(mappings), static_data(mappings, runtime.start), seeds)
+    return encode_options(words, symbols, readable, static, seeds)
 
 
 def readable_ranges(mappings: Sequence[Mapping]) -> list[int]:
@@ -111,8 +113,11 @@ def readable_ranges(mappings: Sequence[Mapping]) -> list[int]:
     return joined
 
 
-def static_data(mappings: Sequence[Mapping], runtime: int) -> list[int]:
-    """Return start and end of each writable mapping of the image that holds the interpreter's state, and of its zeroed end."""
+def static_data(mappings: Sequence[Mapping], runtime: int, end: int | None = None) -> list[int]:
+    """Return start and end of each writable mapping of the image that holds the interpreter's state, and of its zeroed end.
+
+    ``end`` is where that image says its data ends: what lies behind is memory of somebody else, joined by the kernel.
+    """
     ordered = sorted(mappings, key=lambda each: each.start)
     number = next((number for number, each in enumerate(ordered) if each.start <= runtime < each.end), None)
     if number is None:
@@ -133,4 +138,5 @@ def static_data(mappings: Sequence[Mapping], runtime: int) -> list[int]:
         belongs = mapping.path == holder.path and bool(mapping.path)
         if "r" in mapping.perms and "w" in mapping.perms and (belongs or is_tail or mapping == holder):
             ranges += [mapping.start, mapping.end]
-    return ranges
+    pairs = zip(ranges[::2], ranges[1::2], strict=True)
+    return [at for start, stop in pairs if end is None or start < end for at in (start, min(stop, end or stop))]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 
-from heapscope.target.elf import ElfError, Symbol, SymbolTable, load_bias, read_layout
+from heapscope.target.elf import PAGE_SIZE, ElfError, Layout, Symbol, SymbolTable, load_bias, read_layout
 from heapscope.target.maps import Mapping, mappings_by_file
 from heapscope.target.memory import read_memory
 
@@ -25,6 +25,7 @@ TYPE_NAMES = (
 """Types by which a pointer is known to lead where it should."""
 
 _MAX_RUNTIME_SIZE = 16 << 20
+_WRITABLE = 2  # PF_W
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +71,47 @@ def find_python(pid: int, mappings: Sequence[Mapping]) -> PythonImage | None:
     return PythonImage(range(start, start + min(size, _MAX_RUNTIME_SIZE)), types)
 
 
+def data_end(pid: int, mappings: Sequence[Mapping], address: int) -> int | None:
+    """Return where the writable data of the image ends in which an address is, zeroed end included; None if it is in no image.
+
+    That is what the image says: the kernel joins anonymous memory to the zeroed end that happens to lie behind it.
+    """
+    for group in _by_likelihood(mappings_by_file(mappings).values()):
+        image = _image_of(pid, group)
+        layout, bias = image or (None, 0)
+        segments = [segment for segment in layout.segments if segment.flags & _WRITABLE] if layout is not None else []
+        bounds = [(bias + each.address, bias + each.address + each.memory_size) for each in segments]
+        if any(start <= address < end for start, end in bounds):
+            return (max(end for _, end in bounds) + PAGE_SIZE - 1) & -PAGE_SIZE
+    return None
+
+
 def _by_likelihood(groups: Iterable[list[Mapping]]) -> list[list[Mapping]]:
     """Python and libc first; any other file may still hold a statically linked interpreter."""
     images = [group for group in groups if any(mapping.is_executable for mapping in group)]
     return sorted(images, key=lambda group: 0 if "python" in group[0].path.rpartition("/")[2] else 1)
 
 
-def _symbols_of_image(pid: int, group: Sequence[Mapping], names: tuple[str, ...]) -> dict[str, Symbol]:
+def _image_of(pid: int, group: Sequence[Mapping]) -> tuple[Layout, int] | None:
+    """Read the headers of an image from its first mapping, and find where it was loaded to; None where it is no image."""
     header = next((mapping for mapping in group if mapping.offset == 0 and mapping.is_readable), None)
     if header is None:
-        return {}
+        return None
     try:
         layout = read_layout(lambda offset, size: read_memory(pid, header.start + offset, size))
-        bias = load_bias(layout.segments, group)
-        if bias is None:
-            return {}
+    except (ElfError, OSError):
+        return None  # a file that is no ELF image, or is half mapped
+    bias = load_bias(layout.segments, group)
+    return None if bias is None else (layout, bias)
+
+
+def _symbols_of_image(pid: int, group: Sequence[Mapping], names: tuple[str, ...]) -> dict[str, Symbol]:
+    image = _image_of(pid, group)
+    if image is None:
+        return {}
+    layout, bias = image
+    try:
         table = SymbolTable(layout, lambda address, size: read_memory(pid, address + bias, size), bias=bias)
         return {name: Symbol(symbol.value + bias, symbol.size) for name, symbol in table.find(names).items()}
     except (ElfError, OSError):
-        return {}  # a file that is no ELF image, or is half mapped: the symbols are elsewhere
+        return {}  # its tables make no sense: the symbols are elsewhere

@@ -67,6 +67,16 @@ def test_static_data_is_what_the_image_of_the_interpreter_can_write_with_its_zer
     assert static_data(mappings, 0x9999) == []
 
 
+def test_memory_that_the_kernel_has_joined_to_static_data_is_not_part_of_it() -> None:
+    """An arena behind the zeroed end: its objects are no static ones."""
+    mappings = [
+        mapping(0x2000, 0x3000, "rw-p", "/bin/python"),
+        mapping(0x3000, 0x9000),
+    ]
+    assert static_data(mappings, 0x3500, 0x4000) == [0x2000, 0x3000, 0x3000, 0x4000]
+    assert static_data(mappings, 0x2500, 0x3000) == [0x2000, 0x3000]
+
+
 def test_the_ladder_ends_in_the_walker_written_in_python() -> None:
     """Forced rungs stay what they are."""
     assert rungs_of("auto") == (NATIVE, PYTHON, PYTHON)

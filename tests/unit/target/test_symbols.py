@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import os
 import types
 from collections.abc import Container
 
 from heapscope.target.maps import mappings_by_file, parse_maps
-from heapscope.target.symbols import TYPE_NAMES, find_python, find_symbols
+from heapscope.target.symbols import TYPE_NAMES, data_end, find_python, find_symbols
 
 
 def test_symbols_are_where_the_loader_has_put_them() -> None:
@@ -45,3 +46,23 @@ def test_the_interpreter_is_found_with_its_types() -> None:
     assert image.types["PyFunction_Type"] == id(types.FunctionType)
     assert image.runtime.start == ctypes.addressof(ctypes.c_char.in_dll(ctypes.pythonapi, "_PyRuntime"))
     assert find_python(os.getpid(), []) is None
+
+
+def test_data_ends_where_the_image_says_whatever_lies_behind() -> None:
+    """Of the interpreter's image in this process: behind its state, within what is mapped there; of a heap there is no end."""
+    mappings = parse_maps(os.getpid())
+    image = find_python(os.getpid(), mappings)
+    assert image is not None
+    end = data_end(os.getpid(), mappings, image.runtime.start)
+    assert end is not None
+    assert end % 4096 == 0
+    home = next(each for each in mappings if each.start <= image.runtime.start < each.end)
+    assert image.runtime.stop <= end
+    assert end <= home.end or any(each.start == home.end and each.start < end <= each.end for each in mappings)
+    joined = [
+        each if each is not home and each.start != home.end else dataclasses.replace(each, end=each.end + (1 << 20))
+        for each in mappings
+    ]
+    assert data_end(os.getpid(), joined, image.runtime.start) == end
+    heap = next(each for each in mappings if each.path == "[heap]")
+    assert data_end(os.getpid(), mappings, heap.start) is None
