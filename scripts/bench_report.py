@@ -7,7 +7,7 @@ Prints CPU seconds, each file in a process of its own. Judges nothing: machines 
 
     open        the file, beside which "input" is the memory in use
     tree        roots, dominators and retained sizes: what the terminal UI has anyway
-    summary     holders and types, kept of every snapshot of a series
+    summary     with --series: holders and types, kept of every snapshot of a series
     paths       shortest ways to everything, for the paths that are shown: what the UI has after the first path, too
     suspects    all detectors and the verdict
     growth      with --series: the comparison of so many summaries
@@ -22,12 +22,17 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from heapscope.units import format_bytes, format_count
 from scripts.benching.figures import Figures, peak_bytes, timed
+
+if TYPE_CHECKING:
+    from heapscope.analysis.holder_growth import HolderGrowth
+    from heapscope.analysis.suspects.past import Past
 
 CAPTURE_TIMEOUT_S = 600
 
@@ -49,11 +54,14 @@ def measure(path: str, series: int) -> Figures:
     figures |= {"objects": snapshot.object_count, "references": snapshot.reference_count, "input": peak_bytes()}
     heap = HeapQueries(snapshot)
     tree = timed(figures, "tree", lambda: heap.tree)
-    past, holders = timed(figures, "summary", lambda: (remember(tree), find_holder_tree(snapshot, tree)))
+    older: list[Past] = []
+    growth: tuple[HolderGrowth, ...] = ()
+    if series > 1:
+        past, holders = timed(figures, "summary", lambda: (remember(tree), find_holder_tree(snapshot, tree)))
+        older = [past] * (series - 1)
+        growth = timed(figures, "growth", lambda: measure_holder_growth([holders] * series))
     timed(figures, "paths", lambda: heap.paths)
-    growth = timed(figures, "growth", lambda: measure_holder_growth([holders] * series)) if series > 1 else ()
     scene = Scene(tree, lambda: heap.paths)
-    older = [past] * (series - 1)
     report = timed(figures, "suspects", lambda: find_suspects(scene, older, growth, memory_of(snapshot)))
     timed(figures, "text", lambda: report_text(report))
     return {**figures, "peak": peak_bytes(), "verdict": report.verdict.kind.value, "found": len(report.suspects)}

@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # numpy costs 100 ms
     from heapscope.analysis.suspects.model import Report
     from heapscope.oversight import Oversight
     from heapscope.service.capture import CaptureOptions
+    from heapscope.service.queries import HeapQueries
     from heapscope.service.report import ReportSeries
     from heapscope.service.series import Plan
     from heapscope.snapshot.model import Snapshot
@@ -51,33 +52,34 @@ VOCABULARY = Vocabulary(
 )
 
 
-def _as_text(report: Report, _snapshot: Snapshot) -> str:
+def _as_text(report: Report, _heap: HeapQueries) -> str:
     from heapscope.cli.report_text import report_text  # noqa: PLC0415 - only for this format
 
     return report_text(report)
 
 
-def _as_markdown(report: Report, _snapshot: Snapshot) -> str:
+def _as_markdown(report: Report, _heap: HeapQueries) -> str:
     from heapscope.cli.report_text import report_markdown  # noqa: PLC0415 - only for this format
 
     return report_markdown(report)
 
 
-def _as_json(report: Report, snapshot: Snapshot) -> str:
+def _as_json(report: Report, heap: HeapQueries) -> str:
     from heapscope.service.report_json import report_object  # noqa: PLC0415 - only for this format
 
-    return json.dumps(report_object(report, snapshot), indent=1) + "\n"
+    return json.dumps(report_object(report, heap.snapshot), indent=1) + "\n"
 
 
-def _as_html(report: Report, snapshot: Snapshot) -> str:
+def _as_html(report: Report, heap: HeapQueries) -> str:
     from heapscope.service.report_page import report_page  # noqa: PLC0415 - only for this format
 
     with _watched(talk_of_run(), "page") as oversight:
-        return report_page(report, snapshot, oversight=oversight)
+        heap.oversight = oversight
+        return report_page(report, heap.snapshot, heap=heap)
 
 
-# format: how it is written. Each is given the report and the snapshot that it is about.
-WRITERS: Mapping[str, Callable[[Report, Snapshot], str]] = {
+# format: how it is written. Each is given the report and the heap that it is about.
+WRITERS: Mapping[str, Callable[[Report, HeapQueries], str]] = {
     "text": _as_text,
     "md": _as_markdown,
     "json": _as_json,
@@ -128,8 +130,7 @@ def command(
     word = _add_all(series, [(one, open_with_progress(one, options, talk)) for one in words], talk)
     ended = None if plan is None else _watch(sources[0], plan, series, options, talk)
     report = _report(series, sources[0] if plan is not None else word, talk)
-    snapshot = series.newest.snapshot
-    write_text(WRITERS[out.format_](report, snapshot), out.options)
+    write_text(WRITERS[out.format_](report, series.newest), out.options)
     code = judge(checks, facts_of(report), talk)
     if ended is None:
         return code

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from heapscope.analysis.dominators import build_dominator_tree
-from heapscope.analysis.holder_growth import measure_holder_growth
+from heapscope.analysis.holder_growth import HolderGrowth, measure_holder_growth
 from heapscope.analysis.holder_tree import HolderTree, find_holder_tree
 from heapscope.analysis.memory import MemorySplit, split_memory
 from heapscope.analysis.suspects.find import find_suspects
@@ -39,6 +39,7 @@ def summarise(snapshot: Snapshot, oversight: Oversight = UNWATCHED) -> Summary:
 class ReportSeries(Series):
     """Snapshots of one process, oldest first: of the newest one everything, of the others summaries.
 
+    The newest is summed up when that is asked for, or another one comes: a report on one snapshot needs no summary.
     Not safe to share between threads.
     """
 
@@ -56,22 +57,31 @@ class ReportSeries(Series):
 
     @property
     def newest_summary(self) -> Summary:
-        """What will be left of the newest heap."""
+        """What will be left of the newest heap. O(n + m) the first time."""
+        self._sum_up(UNWATCHED)
         return self._summaries[-1]
 
     def add(self, snapshot: Snapshot, oversight: Oversight = UNWATCHED) -> None:
         """Take one more snapshot, newer than those before. O((n + m) log n) at worst. Raises Cancelled."""
-        self.add_heap(HeapQueries(snapshot, oversight.part(0, 0.7)), oversight.part(0.7, 1))
+        self._sum_up(oversight.part(0, 0.3))
+        self.add_heap(HeapQueries(snapshot, oversight.part(0.3, 1)))
 
     def add_heap(self, heap: HeapQueries, oversight: Oversight = UNWATCHED) -> None:
-        """Take one more heap, about which something was asked already. Raises Cancelled."""
-        tree = heap.tree
-        summary = Summary(remember(tree), find_holder_tree(heap.snapshot, tree, oversight))
-        self.add_summary(summary)
+        """Take one more heap, about which something was asked already. Raises Cancelled; then the one before is still the newest."""
+        self._sum_up(oversight)
+        _ = heap.tree
         self._heap = heap
+        self.metas.append(heap.snapshot.meta)
+
+    def _sum_up(self, oversight: Oversight) -> None:
+        """Sum the newest heap up, once."""
+        if self._heap is not None and len(self._summaries) < self.size:
+            tree = self._heap.tree
+            self._summaries.append(Summary(remember(tree), find_holder_tree(self._heap.snapshot, tree, oversight)))
 
     def add_summary(self, summary: Summary) -> None:
         """Take what is left of an older snapshot."""
+        self._sum_up(UNWATCHED)
         self._summaries.append(summary)
         self.metas.append(summary.past.meta)
         self._heap = None
@@ -79,10 +89,13 @@ class ReportSeries(Series):
     def report(self, source: str = "", oversight: Oversight = UNWATCHED) -> Report:
         """Report on the newest heap. ``source`` is the word by which commands find it again: by default its pid. Raises Cancelled."""
         heap = self.newest
-        holders = [one.holders for one in self._summaries]
-        growth = measure_holder_growth(holders, oversight.part(0, 0.5)) if len(holders) > 1 else ()
         scene = Scene(heap.tree, lambda: heap.paths, source or word_for(heap.snapshot), oversight.part(0.5, 1))
-        return find_suspects(scene, [one.past for one in self._summaries[:-1]], growth, memory_of(heap.snapshot))
+        growth: tuple[HolderGrowth, ...] = ()
+        if self.size > 1:
+            self._sum_up(oversight.part(0, 0.3))
+            growth = measure_holder_growth([one.holders for one in self._summaries], oversight.part(0.3, 0.5))
+        older = [one.past for one in self._summaries[: self.size - 1]]
+        return find_suspects(scene, older, growth, memory_of(heap.snapshot))
 
 
 def report_on(
