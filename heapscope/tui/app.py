@@ -6,6 +6,7 @@ Never blocks: captures, analysis, files and processes are touched in threads onl
 from __future__ import annotations
 
 import gc
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from heapscope.errors import Cancelled, ExitCode, HeapscopeError
@@ -22,6 +23,7 @@ from heapscope.tui.screens.attach import AttachScreen
 from heapscope.tui.screens.dialogs import ConfirmScreen, HelpScreen
 from heapscope.tui.screens.main import MainScreen
 from heapscope.tui.screens.picker import PickerScreen
+from heapscope.tui.series import Series
 from heapscope.tui.textfit import safe_text
 from heapscope.tui.theme import THEME, THEME_NAME
 
@@ -246,9 +248,18 @@ def run_attach(
     return _run(HeapscopeApp(keeper, engine=engine, ascii_only=ascii_only))
 
 
-def run_open(snapshot: Snapshot, path: str, baseline: Snapshot | None = None, *, ascii_only: bool = False) -> int:
-    """Open the terminal UI on a loaded snapshot file; return the exit code."""
-    return _run(HeapscopeApp(Keeper(loaded=snapshot, path=path, baseline=baseline), ascii_only=ascii_only))
+def run_open(
+    snapshot: Snapshot,
+    path: str,
+    baseline: Snapshot | None = None,
+    *,
+    earlier: Sequence[tuple[Snapshot, str]] = (),
+    ascii_only: bool = False,
+) -> int:
+    """Open the terminal UI on a loaded snapshot file, and on older ones with their paths, oldest first; return the exit code."""
+    opened = tuple(snapshot for snapshot, _path in earlier)
+    keeper = Keeper(loaded=snapshot, path=path, baseline=baseline, opened=opened, series=Series(earlier))
+    return _run(HeapscopeApp(keeper, ascii_only=ascii_only))
 
 
 def spare_collector() -> None:

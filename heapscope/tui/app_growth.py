@@ -51,7 +51,7 @@ class GrowthApp(HoldersApp):
         self.runner.compare_growth(job)
 
     def _sources(self, view: HeapView, holders: HolderIndex) -> list[Source]:
-        """List the baseline, those after it that were summed up, and the snapshot on the screen."""
+        """List the baseline, those after it that were summed up or still can be, and the snapshot on the screen."""
         trees = {id(meta): tree for meta, tree in self._trees}
         current = view.current
         newest = current.snapshot.meta
@@ -63,10 +63,13 @@ class GrowthApp(HoldersApp):
         first = Source(oldest, base.histogram, trees.get(id(oldest)), base.snapshot)
         places = [id(taken.meta) for taken in view.taken]
         begin = places.index(id(oldest)) + 1 if id(oldest) in places else len(places)
+        whole = {id(one.snapshot.meta): one.snapshot for one in view.series}
         between = [
-            Source(taken.meta, taken.histogram, trees[id(taken.meta)])
+            Source(taken.meta, taken.histogram, trees.get(id(taken.meta)), whole.get(id(taken.meta)))
             for taken in view.taken[begin:]
-            if id(taken.meta) in trees and taken.meta is not newest and taken.histogram is not None
+            if (id(taken.meta) in trees or id(taken.meta) in whole)
+            and taken.meta is not newest
+            and taken.histogram is not None
         ]
         return [first, *between, last]
 

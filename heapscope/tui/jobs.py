@@ -169,9 +169,18 @@ def run_capture(engine: Engine, job: CaptureJob, options: CaptureOptions, base: 
     _guarded(job, work, post)
 
 
-def run_analysis(engine: Engine, job: CaptureJob, snapshot: Snapshot, path: str, base: Base, post: Post) -> None:
-    """Analyse a loaded snapshot; runs in a thread, ends with JobEnded whatever happens."""
-    _guarded(job, lambda: _analyse(engine, job, snapshot, base, post, path=path), post)
+def run_analysis(
+    engine: Engine, job: CaptureJob, snapshot: Snapshot, path: str, base: Base, earlier: Sequence[Snapshot], post: Post
+) -> None:
+    """Analyse a loaded snapshot, and those before it, oldest first; runs in a thread, ends with JobEnded whatever happens."""
+
+    def work() -> None:
+        series = tuple(map(engine.analyse, earlier))
+        is_free = base.analysis is None and base.snapshot is None
+        known = Base(series[0]) if series and is_free else base
+        _analyse(engine, job, snapshot, known, post, path=path, series=series)
+
+    _guarded(job, work, post)
 
 
 def run_open(engine: Engine, job: CaptureJob, base: Base, post: Post) -> None:
@@ -219,7 +228,15 @@ def _guarded(job: CaptureJob, work: Callable[[], None], post: Post) -> None:
 
 
 def _analyse(
-    engine: Engine, job: CaptureJob, snapshot: Snapshot, base: Base, post: Post, *, number: int = 0, path: str = ""
+    engine: Engine,
+    job: CaptureJob,
+    snapshot: Snapshot,
+    base: Base,
+    post: Post,
+    *,
+    number: int = 0,
+    path: str = "",
+    series: tuple[Analysis, ...] = (),
 ) -> None:
     job.board.report("sizes")
     post(JobProgressed())
@@ -238,7 +255,8 @@ def _analyse(
             raise Cancelled("the capture was cancelled")
         analysis = step(analysis)
         deltas = engine.compare(base_analysis, analysis) if base_analysis is not None else None
-        post(JobAnalysed(job, HeapView(analysis, number, path, base_analysis, deltas, memory=analysis.memory)))
+        view = HeapView(analysis, number, path, base_analysis, deltas, series=series, memory=analysis.memory)
+        post(JobAnalysed(job, view))
 
 
 def find_target(engine: Engine, pid: int, post: Post) -> None:

@@ -42,6 +42,7 @@ class Keeper:
     baseline: Snapshot | None = None
     loaded: Snapshot | None = None
     path: str = ""
+    opened: tuple[Snapshot, ...] = ()  # with ``loaded``: older ones, the oldest first
     clock: Callable[[], float] = time.time
     target: TargetInfo | None = None
     view: HeapView | None = None

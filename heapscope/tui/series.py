@@ -5,7 +5,7 @@ Never analyses or reads files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,15 +24,18 @@ MAX_TAKEN = 100  # a histogram of 3,000 types has 1 MB
 class Series:
     """All snapshots of this run of the UI, oldest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, paths: Sequence[tuple[Snapshot, str]] = ()) -> None:
+        self._paths = {id(snapshot.meta): path for snapshot, path in paths}  # of the first ones, that were in files
         self._whole: tuple[Analysis, ...] = ()
         self._taken: tuple[Taken, ...] = ()
 
     def add_to(self, view: HeapView) -> HeapView:
         """Take the current snapshot of a view, or more about it; return the view with the series."""
         current = view.current
-        if view.baseline is not None and not self._whole:
-            self._put(view.baseline, 0, "")
+        if not self._whole:
+            earlier = view.series or ((view.baseline,) if view.baseline is not None else ())
+            for analysis in earlier:
+                self._put(analysis, 0, self._paths.get(id(analysis.snapshot.meta), ""))
         self._put(current, view.number, view.path)
         self._whole = _within_budget(self._whole, keep={id(current.snapshot), id(_snapshot_of(view.baseline))})
         return replace(view, series=self._whole, taken=self._taken)

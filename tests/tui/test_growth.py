@@ -18,6 +18,7 @@ from heapscope.service.capture import CaptureOptions, CaptureProgress
 from heapscope.snapshot.model import Snapshot
 from heapscope.tui.holders import HolderIndex
 from heapscope.tui.screens.paths import PathsScreen
+from heapscope.tui.series import Series
 from tests.support.growing_heap import Service
 from tests.tui.support.engine import FakeEngine
 from tests.tui.support.heaps import CAPTURED_AT
@@ -138,3 +139,23 @@ async def test_hostile_names_and_filters_and_files(tmp_path: Path, monkeypatch: 
     (row,) = json.loads(only_text(tmp_path, "*.json"))
     assert row["held_bytes_change"] == 20 * 300
     assert (row["rising"], row["steps"]) == (1, 1)
+
+
+async def test_files_that_were_opened_together_are_compared_from_the_oldest_to_the_newest() -> None:
+    """As if they had been captured in this session; the oldest is the baseline, and each keeps its path."""
+    oldest, middle, newest = (grown(minute) for minute in range(3))
+    files = Series([(oldest, "a.heapscope"), (middle, "b.heapscope")])
+    opened = {"loaded": newest, "path": "c.heapscope", "opened": (oldest, middle), "series": files}
+    async with running(GrowingEngine(), size=LARGE, **opened) as driver:
+        text = await driver.press("3")
+        assert "3 snapshots" in text
+        assert "app.REGISTRY.sessions" in text
+        text = await driver.press("7")
+        assert "shown  c.heapscope" in text
+        assert "baseline  a.heapscope" in text
+        await driver.press("comma")
+        view = driver.app.keeper.view
+        assert view is not None
+        assert view.current.snapshot is middle
+        assert view.baseline is not None
+        assert view.baseline.snapshot is oldest

@@ -48,3 +48,15 @@ def test_large_snapshots_give_way_sooner_but_never_the_baseline() -> None:
             view = series.add_to(view_of(number, baseline=first.current))
     assert view.series[0] is first.current
     assert [one.snapshot.meta.captured_at - 1_000 for one in view.series] == [1, 4, 5, 6]
+
+
+def test_snapshots_that_were_opened_together_come_first_with_their_paths() -> None:
+    """Oldest first; the one on the screen is the last."""
+    views = [view_of(number) for number in (1, 2, 3)]
+    (*earlier, newest) = (view.current for view in views)
+    series = Series([(analysis.snapshot, f"{at}.heapscope") for at, analysis in enumerate(earlier)])
+    opened = HeapView(newest, 0, "newest.heapscope", earlier[0], series=tuple(earlier))
+    view = series.add_to(opened)
+    assert view.series == (*earlier, newest)
+    assert [one.path for one in view.taken] == ["0.heapscope", "1.heapscope", "newest.heapscope"]
+    assert len(series.add_to(view).taken) == 3

@@ -210,7 +210,10 @@ def user_interface(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     for module in (command_attach, command_open):
         monkeypatch.setattr(module, "has_terminal", lambda: True)
     monkeypatch.setattr("heapscope.target.discovery.target_of", lambda *_, **__: None)
-    monkeypatch.setattr("heapscope.snapshot.file.load_snapshot", lambda _: "snapshot")
+    monkeypatch.setattr(
+        "heapscope.snapshot.file.load_snapshot",
+        lambda path: SimpleNamespace(meta=SimpleNamespace(captured_at=float(Path(path).stem.partition("-")[2] or 0))),
+    )
     return calls
 
 
@@ -225,6 +228,19 @@ def test_the_exit_code_of_the_ui_is_that_of_the_process(
     assert frame.main(words) == 8
     assert frame.main(["--ascii", *words]) == 8
     assert [call["ascii_only"] for call in user_interface] == [False, True]
+
+
+def test_of_several_files_the_newest_is_opened_and_the_oldest_comes_first_of_the_others(
+    user_interface: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """Whatever their order on the command line."""
+    paths = {number: str(tmp_path / f"x-{number}.heapscope") for number in (1, 2, 3)}
+    for path in paths.values():
+        Path(path).touch()
+    assert frame.main(["open", paths[2], paths[3], paths[1]]) == 8
+    (call,) = user_interface
+    assert call["arguments"][1] == paths[3]
+    assert [path for _snapshot, path in call["earlier"]] == [paths[1], paths[2]]
 
 
 def test_the_slots_row_carries_notes() -> None:
