@@ -82,8 +82,13 @@ class Lines(Static):
         """Replace what is drawn; does nothing when it is the same."""
         if tuple(lines) == self.shown:
             return
+        # As many lines as before leave everything in its place: arranging the screen anew takes longer than to draw them.
+        width, height = self.styles.width, self.styles.height
+        moves = (width is not None and width.is_auto) or (
+            height is not None and height.is_auto and len(lines) != len(self.shown)
+        )
         self.shown = tuple(lines)
-        self.update(Content("\n").join(self._content(one) for one in self.shown))
+        self.update(Content("\n").join(self._content(one) for one in self.shown), layout=moves)
 
     def _content(self, one: Line) -> Content:
         write = to_ascii if self._ascii_only else str

@@ -11,18 +11,17 @@ from typing import Any, ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
 from heapscope.tui.actions import Scope, bindings_of
-from heapscope.tui.quickview import QuickView
+from heapscope.tui.quickview import HEAD_LINES, THUMB, QuickView
 from heapscope.tui.tablemodel import COLUMN_GAP, PlacedColumn, TableModel, place_columns
 from heapscope.tui.textfit import bar, cut_end, cut_start, pad
 from heapscope.tui.theme import to_ascii
 
-HEADER_LINES = 1
 MARGIN = 1  # in line with the rows above and below the table
 
 
@@ -35,7 +34,7 @@ class VTable(QuickView, can_focus=True):
         "vtable--bar", "vtable--warn", "vtable--good", "vtable--bad", "vtable--dim",
     }  # fmt: skip
     DEFAULT_CSS = """
-    VTable { height: 1fr; scrollbar-size: 0 1; overflow-x: hidden; overflow-y: auto; background: $background; }
+    VTable { background: $background; }
     VTable > .vtable--head { color: $text-muted; text-style: bold; background: $panel; }
     VTable > .vtable--sorted { color: $primary; text-style: bold; background: $panel; }
     VTable > .vtable--cursor { background: $primary 35%; text-style: bold; }
@@ -80,8 +79,9 @@ class VTable(QuickView, can_focus=True):
             return self.table
 
     def __init__(self, *, ascii_only: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(thumb=to_ascii(THUMB) if ascii_only else THUMB, **kwargs)
         self._ascii_only = ascii_only
+        self.empty_words = ""  # where there is no row
         self._model: TableModel[Any] | None = None
         self.placed: list[PlacedColumn[Any]] = []
         self._known_style: Style | None = None
@@ -91,52 +91,43 @@ class VTable(QuickView, can_focus=True):
         """What the table shows."""
         return self._model
 
+    @property
+    def line_count(self) -> int:
+        """How many rows there are."""
+        return self._model.visible_count if self._model is not None else 0
+
     def show(self, model: TableModel[Any], cursor: int | None = None) -> None:
         """Show a model, or the same one after it changed; the cursor stays in range."""
         self._model = model
         self._measure()
         wanted = self.cursor if cursor is None else cursor
         self.set_reactive(VTable.cursor, max(0, min(wanted, model.visible_count - 1)))
-        self._scroll_to_cursor()
+        self.keep_in_sight(self.cursor)
         self.refresh()
         self._tell()
 
     def _measure(self) -> None:
-        if self._model is None:
-            return
-        width = self.scrollable_content_region.width
-        self.placed = place_columns(self._model.columns, width - MARGIN) if width > MARGIN else []
-        self.virtual_size = Size(max(1, width), self._model.visible_count + HEADER_LINES)
+        if self._model is not None:
+            width = self.text_width - MARGIN
+            self.placed = place_columns(self._model.columns, width) if width > 0 else []
 
     def on_resize(self) -> None:
         """Choose the columns anew."""
         self._measure()
-        self._scroll_to_cursor()
+        self.keep_in_sight(self.cursor)
         self.refresh()
-
-    @property
-    def page_rows(self) -> int:
-        """How many rows are in sight."""
-        return max(1, self.scrollable_content_region.height - HEADER_LINES)
 
     def watch_cursor(self, before: int, after: int) -> None:
         """Redraw the two rows concerned; scrolling redraws the rest."""
-        self._scroll_to_cursor()
-        top = int(self.scroll_offset.y)
-        for position in (before, after):
-            self.refresh(Region(0, position - top + HEADER_LINES, self.size.width, 1))
+        top = self.top
+        self.keep_in_sight(after)
+        for position in (before, after) if self.top == top else ():
+            self.refresh(Region(0, position - top + HEAD_LINES, self.size.width, 1))
         self._tell()
 
     def _tell(self) -> None:
         count = self._model.visible_count if self._model else 0
         self.post_message(self.RowHighlighted(self, self.cursor if count else -1))
-
-    def _scroll_to_cursor(self) -> None:
-        top, rows = int(self.scroll_target_y), self.page_rows
-        if self.cursor < top:
-            self.scroll_to(y=self.cursor, animate=False, force=True, immediate=True)
-        elif self.cursor >= top + rows:
-            self.scroll_to(y=self.cursor - rows + 1, animate=False, force=True, immediate=True)
 
     def _move_to(self, position: int) -> None:
         if self._model is not None and self._model.visible_count:
@@ -177,15 +168,15 @@ class VTable(QuickView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Sort by a head, go to a row, open the row under the cursor."""
-        if self._model is None:
+        if self._model is None or event.x >= self.text_width:
             return
-        if event.y < HEADER_LINES:
+        if event.y < HEAD_LINES:
             key = self._column_at(event.x)
             if key and self._model.is_sortable:
                 self._model.sort_by(key)
                 self.show(self._model, 0)
             return
-        position = int(self.scroll_offset.y) + event.y - HEADER_LINES
+        position = self.top + event.y - HEAD_LINES
         if position < self._model.visible_count:
             if position == self.cursor and event.chain > 1:
                 self.action_select()
@@ -213,20 +204,23 @@ class VTable(QuickView, can_focus=True):
 
     def line_key(self, y: int) -> Hashable:
         """Return the row, and whether the cursor is on it; the model is the same until the table is shown another."""
-        if y < HEADER_LINES:
+        if y < HEAD_LINES:
             return "head"
-        position = int(self.scroll_offset.y) + y - HEADER_LINES
+        position = self.top + y - HEAD_LINES
         return position, position == self.cursor and (1 + self.has_focus)
 
     def render_line(self, y: int) -> Strip:
         """Draw one line in sight; reads one row at most."""
-        width = self.size.width
+        width = self.text_width
         base = self._plain_style
         if self._model is None:
             return Strip.blank(width, base)
-        if y < HEADER_LINES:
+        if y < HEAD_LINES:
             return self._head(width)
-        position = int(self.scroll_offset.y) + y - HEADER_LINES
+        position = self.top + y - HEAD_LINES
+        if not position and not self._model.visible_count:
+            words = pad(cut_end(" " * MARGIN + self.empty_words, width), width)
+            return Strip([Segment(to_ascii(words) if self._ascii_only else words, base)], width)
         if position >= self._model.visible_count:
             return Strip.blank(width, base)
         if position == self.cursor:
