@@ -43,6 +43,20 @@ def format_count(number: int) -> str:
     return f"{value:.2f}M" if abs(value) < 9.995 else f"{value:.1f}M" if abs(value) < 99.95 else f"{value:,.0f}M"
 
 
+def noun_for(count: int, noun: str) -> str:
+    """Return a noun as it stands behind a count: ``snapshot``, ``entries``, ``classes``."""
+    if count == 1:
+        return noun
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
+
+
+def counted(count: int, noun: str) -> str:
+    """Write how many there are of something: ``1 snapshot``, ``412,902 entries``, ``1.24M objects``."""
+    return f"{format_count(count)} {noun_for(count, noun)}"
+
+
 def format_delta(size: int) -> str:
     """Write a change in bytes with a sign that does not depend on colour: ``+3.60M``, ``-904K``, ``·`` for none."""
     if size == 0:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from heapscope.analysis.dominators import ROOT_NAME, DominatorTree, TreeRow
 from heapscope.analysis.roots import RootInfo
-from heapscope.units import format_count, short_type_name
+from heapscope.units import counted, format_count, short_type_name
 
 _SPEAKING_KINDS = frozenset({"module", "frame", "thread"})  # their labels find them; type and address would add nothing
 
@@ -34,5 +34,5 @@ def root_words(root: RootInfo) -> str:
 
 def _object_words(tree: DominatorTree, node: int, row: TreeRow) -> str:
     length = int(tree.snapshot.length[node])
-    entries = f", {format_count(length)} entr{'y' if length == 1 else 'ies'}" if length >= 0 and row.child_count else ""
+    entries = f", {counted(length, 'entry')}" if length >= 0 and row.child_count else ""
     return f"{short_type_name(row.type_name)}{entries}"

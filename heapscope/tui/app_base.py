@@ -5,7 +5,7 @@ Never blocks: captures, analysis, files and processes are touched in threads onl
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import App
 
@@ -35,6 +35,11 @@ class BaseApp(App[int]):
         self.runner = Runner(self, engine if engine is not None else LiveEngine(), keeper)
         self.ascii_only = ascii_only
         self.last_code = ExitCode.OK
+
+    def notify(self, message: str, **options: Any) -> None:
+        """Say something in a corner, unless it stands there already: a key that is pressed again would fill the screen."""
+        if all(one.message != message for one in self._notifications):
+            super().notify(message, **options)
 
     @property
     def main_screen(self) -> MainScreen | None:

@@ -5,7 +5,7 @@ Never knows what the content is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from rich.cells import cell_len
@@ -124,9 +124,9 @@ class KeyBar(Lines):
         self._items = footer_items(*scopes)
         self._places: list[tuple[int, int, str]] = []
 
-    def show_scopes(self, *scopes: Scope) -> None:
-        """Show the keys of other scopes."""
-        self._items = footer_items(*scopes)
+    def show_scopes(self, *scopes: Scope, renamed: Mapping[str, str]) -> None:
+        """Show the keys of other scopes; some actions may have other names for now."""
+        self._items = [(sign, renamed.get(action, name), action) for sign, name, action in footer_items(*scopes)]
         self._draw()
 
     def on_resize(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from heapscope.units import format_bytes, format_count, format_delta, format_exact
+from heapscope.units import format_bytes, format_count, format_delta, format_exact, noun_for
 
 if TYPE_CHECKING:
     from heapscope.analysis.diff import HistogramDelta
@@ -119,6 +119,10 @@ class Writing:
         if count is None:
             return "…"
         return format_exact(count) if self.exact else format_count(count)
+
+    def counted(self, count: int, noun: str) -> str:
+        """Write how many there are of something, with the noun in the right number."""
+        return f"{self.count(count)} {noun_for(count, noun)}"
 
     def size_delta(self, change: int) -> str:
         """Write a change in bytes with its sign; ``·`` for none."""

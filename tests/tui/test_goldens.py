@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from rich.style import Style
+from textual.strip import Strip
 
 from heapscope.errors import HeapscopeError
 from tests.tui.support.engine import FakeEngine
@@ -36,6 +38,9 @@ SCREENS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("paths", ("escape", "p")),
     ("help", ("escape", "question_mark")),
 )
+
+MAIN_SCREENS = SCREENS[: next(at for at, (name, _) in enumerate(SCREENS) if name == "instances")]
+DARK = 1  # the ground that most of a screen has
 
 
 def _fail(engine: FakeEngine) -> None:
@@ -102,6 +107,49 @@ async def test_every_screen_looks_as_it_did(
                 shown[size].append(f"== {name}\n" + "\n".join(line.rstrip() for line in text.splitlines()))
     for (width, height), texts in shown.items():
         compare(FOLDER / f"{state}-{width}x{height}.txt", "\n".join(texts) + "\n")
+
+
+async def test_without_colours_the_main_screens_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO_COLOR takes colours and no word; what is bold, reversed or on another ground is kept in a file of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    monkeypatch.setenv("NO_COLOR", "1")
+    width, height = SIZES[1]
+    marks = []
+    async with running(size=(width, height), pid=48213) as driver:
+        for name, keys in MAIN_SCREENS:
+            await driver.pilot.press(*keys)
+            text = await settled(driver)
+            strips = driver.app.screen._compositor.render_strips()
+            assert all(is_grey(segment.style) for strip in strips for segment in strip), name
+            assert [line.rstrip() for line in text.splitlines()] == section(
+                FOLDER / f"loaded-{width}x{height}.txt", name
+            )
+            marks.append(f"== {name}\n" + "\n".join(map(marked, strips)))
+    compare(FOLDER / f"no-color-{width}x{height}.txt", "\n".join(marks) + "\n")
+
+
+def section(path: Path, name: str) -> list[str]:
+    """Return one screen of those that are kept in a file."""
+    return path.read_text(encoding="utf-8").partition(f"== {name}\n")[2].partition("\n== ")[0].splitlines()
+
+
+def is_grey(style: Style | None) -> bool:
+    """Whether a piece of the screen has no colour."""
+    colours = [style.color, style.bgcolor] if style is not None else []
+    triplets = [colour.get_truecolor() for colour in colours if colour is not None]
+    return all(len({*triplet}) == 1 for triplet in triplets)
+
+
+def marked(strip: Strip) -> str:
+    """Mark what stands out in a line: b for bold, r for reversed, a digit for how light the ground is."""
+    out = []
+    for text, style, _control in strip:
+        ground = style.bgcolor.get_truecolor().red // 16 if style is not None and style.bgcolor is not None else 0
+        mark = "b" if style is not None and style.bold else "r" if style is not None and style.reverse else ""
+        out.append((mark or (f"{ground:x}" if ground > DARK else " ")) * cell_len(text))
+    return "".join(out).rstrip()
 
 
 async def settled(driver: Driver) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from heapscope.units import (
     clean_text,
+    counted,
     format_bytes,
     format_count,
     format_delta,
@@ -141,3 +142,22 @@ def test_long_text_keeps_its_end() -> None:
     assert clean_text("sqlalchemy.orm.state.InstanceState", 14) == "…InstanceState"
     assert clean_text("x" * 10_000, 5) == "…xxxx"
     assert clean_text("abc", 0) == ""
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "text"),
+    [
+        (1, "snapshot", "1 snapshot"),
+        (0, "snapshot", "0 snapshots"),
+        (2, "entry", "2 entries"),
+        (1, "entry", "1 entry"),
+        (3, "way", "3 ways"),
+        (3, "class", "3 classes"),
+        (2, "box", "2 boxes"),
+        (412_902, "object", "412,902 objects"),
+        (1_240_551, "object", "1.24M objects"),
+    ],
+)
+def test_a_noun_agrees_with_its_count(count: int, noun: str, text: str) -> None:
+    """Only one is one."""
+    assert counted(count, noun) == text

@@ -9,7 +9,7 @@ from heapscope.errors import ExitCode, HeapscopeError
 from heapscope.tui.lines import EMPTY, Line, Part, line
 from heapscope.tui.progress import Progress, Step
 from heapscope.tui.textfit import bar, cut_end, safe_text, wrap
-from heapscope.units import format_count, format_duration_ns
+from heapscope.units import counted, format_count, format_duration_ns
 
 _SIGNS = {"waiting": ("·", "dim"), "running": ("▶", "title"), "done": ("✔", "good"), "failed": ("✘", "bad")}
 BAR_WIDTH = 12
@@ -50,7 +50,7 @@ def _detail(step: Step, progress: Progress, expected: int) -> str:
         if expected > 0 and step.state == "running":
             drawn = bar(min(1.0, progress.objects / expected), BAR_WIDTH)
             return f"{drawn:<{BAR_WIDTH}} {format_count(progress.objects)}/~{format_count(expected)}"
-        return f"{format_count(progress.objects)} objects"
+        return counted(progress.objects, "object")
     return safe_text(step.detail, 120)
 
 

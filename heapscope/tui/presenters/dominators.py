@@ -19,6 +19,7 @@ from heapscope.tui.state import Writing
 from heapscope.tui.tablemodel import Column
 from heapscope.tui.textfit import percent, safe_text, shown_type
 from heapscope.tui.treemodel import TreeItem, TreeModel, item_of_row
+from heapscope.units import noun_for
 
 if TYPE_CHECKING:
     from heapscope.analysis.dominators import DominatorTree, TreeRow
@@ -81,8 +82,8 @@ def tree_label(tree: DominatorTree, item: TreeItem, writing: Writing) -> str:
 def item_words(tree: DominatorTree, item: TreeItem, writing: Writing) -> str:
     """Say what a line is, without its place."""
     if item.rest is not None:
-        rows = f"{writing.count(item.rest.row_count)} smaller row{'' if item.rest.row_count == 1 else 's'}"
-        return rows if item.rest.row_count == item.count else f"{rows}, {writing.count(item.count)} objects"
+        rows = f"{writing.count(item.rest.row_count)} smaller {noun_for(item.rest.row_count, 'row')}"
+        return rows if item.rest.row_count == item.count else f"{rows}, {writing.counted(item.count, 'object')}"
     if item.row is None:
         return GARBAGE_WORDS
     words = _row_words(tree, item.row, writing)

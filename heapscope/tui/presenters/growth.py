@@ -17,7 +17,7 @@ from heapscope.tui.presenters.types import count_change, shallow_change, types_c
 from heapscope.tui.state import HeapView, Writing
 from heapscope.tui.tablemodel import Column, TableModel
 from heapscope.tui.textfit import cut_start, safe_text, shown_type, sparkline, time_of_day
-from heapscope.units import format_duration_ns
+from heapscope.units import counted, format_duration_ns
 
 if TYPE_CHECKING:
     from heapscope.analysis.histogram import HistogramRow
@@ -124,20 +124,26 @@ def _trend_columns(
 def growth_head(view: HeapView, writing: Writing, work: GrowthWork, *, by_holder: bool) -> list[Line]:
     """Say what is compared, or what has to be done first."""
     if view.deltas is None or view.baseline is None:
-        return [
-            line((" Growth needs two snapshots of the process.", "strong")),
-            line(" ", ("n", "key"), (" captures again and compares with the snapshot on the screen", "dim")),
-            line(" ", ("b", "key"), (" makes the snapshot on the screen the baseline", "dim")),
-        ]
+        return [line((" Growth needs two snapshots of the process.", "strong")), *_ways_to_another(view)]
     base, new = view.baseline.snapshot, view.current.snapshot
     elapsed = format_duration_ns(round(minutes_between(view) * 60e9))
-    count = f" · {view.growth.snapshot_count} snapshots" if view.growth is not None else ""
+    count = f" · {counted(view.growth.snapshot_count, 'snapshot')}" if view.growth is not None else ""
     first = line(
         (" baseline ", "dim"), time_of_day(base.meta.captured_at), (" → ", "dim"), time_of_day(new.meta.captured_at),
         (f"  {elapsed}{count}   heap ", "dim"), (writing.size_delta(new.heap_bytes - base.heap_bytes), "strong"),
         ("   objects ", "dim"), (writing.count_delta(new.object_count - base.object_count), "strong"),
     )  # fmt: skip
     return [first, _second_line(view, work, by_holder=by_holder)]
+
+
+def _ways_to_another(view: HeapView) -> list[Line]:
+    if view.path:
+        words = " lists the snapshot files of this folder: b there compares with the one under the cursor"
+        return [line(" ", ("7", "key"), (words, "dim"))]
+    return [
+        line(" ", ("n", "key"), (" captures again and compares with the snapshot on the screen", "dim")),
+        line(" ", ("b", "key"), (" makes the snapshot on the screen the baseline", "dim")),
+    ]
 
 
 def _second_line(view: HeapView, work: GrowthWork, *, by_holder: bool) -> Line:

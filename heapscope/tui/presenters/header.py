@@ -16,6 +16,7 @@ from heapscope.units import format_bytes, format_duration_ns
 
 MAX_NAME_WIDTH = 28
 MIN_NAME_WIDTH = 12
+MIN_PARTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +43,29 @@ def header_line(facts: HeaderFacts, width: int) -> Line:
     """Write the header in at most ``width`` cells."""
     optional = _optional_parts(facts)
     name = safe_text(facts.name) or "?"
-    for name_width in (MAX_NAME_WIDTH, MIN_NAME_WIDTH):
-        head = [Span(f" {cut_end(name, name_width)}", "title"), Span(f" {facts.pid}", "strong")]
-        for kept in range(len(optional), -1, -1):
-            chosen = sorted(optional[:kept], key=lambda part: part[0])
-            spans = [*head, *(span for _place, part in chosen for span in part)]
-            if sum(cell_len(span.text) for span in spans) <= width and (kept >= 4 or name_width == MIN_NAME_WIDTH):
-                return tuple(spans)
-    return tuple(head)
+    heads = [
+        [Span(f" {cut_end(name, name_width)}", "title"), Span(f" {facts.pid}", "strong")]
+        for name_width in (MAX_NAME_WIDTH, MIN_NAME_WIDTH)
+    ]
+    whole, cut = (_fitting(optional, width - _width(head)) for head in heads)
+    # A name is cut only where that makes room for what matters more than its end.
+    is_cut = len(cut) > len(whole) and len(whole) < MIN_PARTS
+    chosen = sorted(cut if is_cut else whole, key=lambda part: part[0])
+    return (*heads[is_cut], *(span for _place, part in chosen for span in part))
+
+
+def _width(spans: Sequence[Span]) -> int:
+    return sum(cell_len(span.text) for span in spans)
+
+
+def _fitting(parts: Sequence[tuple[int, list[Span]]], width: int) -> list[tuple[int, list[Span]]]:
+    """Choose what fits, the most important first."""
+    chosen = []
+    for part in parts:
+        if _width(part[1]) <= width:
+            chosen.append(part)
+            width -= _width(part[1])
+    return chosen
 
 
 def _optional_parts(facts: HeaderFacts) -> list[tuple[int, list[Span]]]:

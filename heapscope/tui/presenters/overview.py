@@ -14,7 +14,7 @@ from heapscope.tui.presenters.verdict import holder_lines, next_line, suspects_m
 from heapscope.tui.state import HeapView, Writing, trend_sign
 from heapscope.tui.tablemodel import TableModel
 from heapscope.tui.textfit import percent, safe_text, shown_type, time_of_day
-from heapscope.units import format_duration_ns
+from heapscope.units import counted, format_duration_ns, noun_for
 
 if TYPE_CHECKING:
     from heapscope.snapshot.model import Snapshot
@@ -36,7 +36,7 @@ def sentence(view: HeapView, writing: Writing) -> Line:
     top = max(histogram.rows, key=lambda row: row.shallow_bytes)
     return line(
         (f"{shown_type(top.type_name, 60)} ", "title"),
-        f"takes {percent(top.share)} of the Python heap: {writing.size(top.shallow_bytes)} in {writing.count(top.count)} objects",
+        f"takes {percent(top.share)} of the Python heap: {writing.size(top.shallow_bytes)} in {writing.counted(top.count, 'object')}",
     )
 
 
@@ -59,7 +59,9 @@ def figures(view: HeapView, writing: Writing) -> list[tuple[str, str, str]]:
     meta = snapshot.meta
     rss_change = meta.rss_after_bytes - meta.rss_before_bytes
     rss_note = f"{writing.size_delta(rss_change)} across the capture" if rss_change else "unchanged by the capture"
-    contents = f"{writing.count(snapshot.object_count)} objects, {writing.count(snapshot.reference_count)} references"
+    contents = (
+        f"{writing.counted(snapshot.object_count, 'object')}, {writing.counted(snapshot.reference_count, 'reference')}"
+    )
     stood = f"the target stood still this long; captured in {format_duration_ns(meta.capture_ns)}"
     coverage = percent(meta.coverage) if meta.coverage is not None else "not known"
     covers = "of the bytes that Python's allocators have in use"
@@ -107,7 +109,7 @@ def heap_line(view: HeapView, writing: Writing) -> Line:
     """Write in one line how large the heap is, and how well it was seen."""
     snapshot = view.current.snapshot
     covered = percent(snapshot.meta.coverage) if snapshot.meta.coverage is not None else "not known"
-    objects = f" in {writing.count(snapshot.object_count)} objects"
+    objects = f" in {writing.counted(snapshot.object_count, 'object')}"
     return line(
         (" Python heap ", "dim"), (writing.size(snapshot.heap_bytes), "strong"), (objects, "dim"),
         ("   coverage ", "dim"), covered, ("   pause ", "dim"), format_duration_ns(snapshot.meta.pause_ns),
@@ -120,7 +122,9 @@ def overview_tail(view: HeapView, writing: Writing) -> list[Line]:
     warnings = view.current.snapshot.meta.warnings
     lines += [line((" ! ", "warn"), safe_text(text)) for text in warnings[:MAX_WARNINGS_SHOWN]]
     if len(warnings) > MAX_WARNINGS_SHOWN:
-        lines.append(line((f"   {len(warnings) - MAX_WARNINGS_SHOWN} more warnings; e exports them all", "dim")))
+        more = len(warnings) - MAX_WARNINGS_SHOWN
+        words = f" exports {'it' if more == 1 else 'them'} too"
+        lines.append(line((f"   {more} more {noun_for(more, 'warning')}  ", "dim"), ("e", "key"), (words, "dim")))
     return lines
 
 
@@ -134,7 +138,7 @@ def slots_summary(view: HeapView, writing: Writing) -> Line:
         return line(head, ("would save nothing worth naming here", "dim"))
     total = sum(row.saves_bytes for row in useful)
     best = max(useful, key=lambda row: row.saves_bytes)
-    classes = f"{len(useful)} class{'es' if len(useful) > 1 else ''}"
+    classes = counted(len(useful), "class")
     return line(
         head,
         f"could save {writing.size(total)} in {classes}, most in {safe_text(best.type_name, 28)}",

@@ -17,6 +17,7 @@ from heapscope.tui.presenters.roots import MAX_LABEL, address_words, object_word
 from heapscope.tui.state import Writing
 from heapscope.tui.tablemodel import Column, TableModel
 from heapscope.tui.textfit import percent, safe_text, shown_type
+from heapscope.units import counted, noun_for
 
 if TYPE_CHECKING:
     from heapscope.snapshot.model import Snapshot
@@ -126,14 +127,13 @@ def paths_head(question: PathQuestion, answer: PathAnswer | None) -> Line:
     """Write whose paths these are, and how much the table covers."""
     head = line((" Paths from the roots to ", "dim"), (safe_text(question.title, 120), "title"))
     if question.excluded:
-        count = len(question.excluded)
-        head = (*head, *line((f"  without {count} reference{'s' if count > 1 else ''}", "warn")))
+        head = (*head, *line((f"  without {counted(len(question.excluded), 'reference')}", "warn")))
     if answer is None or not answer.paths:
         return head
     if not answer.is_merged:
         return (*head, *line(f"   {len(answer.paths)} shortest"))
     covered = sum(path.count for path in answer.paths) / max(1, answer.count)
-    return (*head, *line(f"   {len(answer.paths)} group{'s' if len(answer.paths) > 1 else ''} = {percent(covered)}"))
+    return (*head, *line(f"   {counted(len(answer.paths), 'group')} = {percent(covered)}"))
 
 
 def paths_notes(answer: PathAnswer, writing: Writing) -> list[Line]:
@@ -142,7 +142,7 @@ def paths_notes(answer: PathAnswer, writing: Writing) -> list[Line]:
     if answer.paths and answer.unreached:
         notes.append(line((" ! ", "warn"), f"no root leads to {writing.count(answer.unreached)} of them"))
     if answer.other_count:
-        notes.append(line((f"   other ways lead to {writing.count(answer.other_count)}", "dim")))
+        notes.append(line((f"   other ways lead to {writing.count(answer.other_count)} of them", "dim")))
     return notes
 
 
@@ -163,13 +163,13 @@ def searching_lines(share: float | None, *, is_ready: bool) -> list[Line]:
 def copy_path(holders: HolderIndex, path: FoundPath) -> str:
     """Write a way as text, a step a line, the root first."""
     snapshot = holders.tree.snapshot
-    lines = [f"{percent(path.share)} of them, {path.count:,} objects"] if path.count > 1 else []
+    lines = [f"{percent(path.share)} of them, {counted(path.count, 'object')}"] if path.count > 1 else []
     for at, one in enumerate(path.objects[:MAX_COPIED_STEPS]):
         what = root_words(path.root) + "  " if at == 0 else ""
         place = f"  {safe_text(path.places[at], 200)}" if at < len(path.places) and path.places[at] else ""
         lines.append(f"{'  ' * min(at, 16)}{what}{object_words(snapshot, one, _name_at(path, at))}{place}")
     left_out = len(path.objects) - MAX_COPIED_STEPS
-    return "\n".join([*lines, f"… {left_out:,} more steps"] if left_out > 0 else lines)
+    return "\n".join([*lines, f"… {left_out:,} more {noun_for(left_out, 'step')}"] if left_out > 0 else lines)
 
 
 def export_paths(holders: HolderIndex, paths: Sequence[NumberedPath], total: int) -> ExportTable:

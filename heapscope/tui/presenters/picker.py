@@ -13,7 +13,7 @@ from heapscope.tui.lines import EMPTY, Line, Span, line
 from heapscope.tui.presenters.target import short_command
 from heapscope.tui.tablemodel import Column, TableModel
 from heapscope.tui.textfit import safe_text, wrap
-from heapscope.units import format_bytes
+from heapscope.units import counted, format_bytes
 
 if TYPE_CHECKING:
     from heapscope.target.info import TargetInfo
@@ -88,7 +88,7 @@ def picker_detail(row: TargetInfo | None, width: int) -> list[Line]:
 
 
 def _process_words(row: TargetInfo) -> str:
-    parts = [f"user {safe_text(row.user, 30)}", f"{row.thread_count} threads"]
+    parts = [f"user {safe_text(row.user, 30)}", counted(row.thread_count, "thread")]
     if row.container:
         parts.append(f"container {safe_text(row.container, 24)}")
     if row.virtual_env:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from heapscope.tui.textfit import safe_text, shown_type
-from heapscope.units import format_count
+from heapscope.units import counted
 
 if TYPE_CHECKING:
     from heapscope.analysis.roots import RootInfo
@@ -54,7 +54,7 @@ def object_words(snapshot: Snapshot, object_index: int, name: str = "") -> str:
     length = int(snapshot.length[object_index])
     if type_name not in _ENTRIES_OF or length < 0:
         return words
-    return f"{words}, {format_count(length)} entr{'y' if length == 1 else 'ies'}"
+    return f"{words}, {counted(length, 'entry')}"
 
 
 def address_words(snapshot: Snapshot, object_index: int) -> str:

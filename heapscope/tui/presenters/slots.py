@@ -13,7 +13,7 @@ from heapscope.tui.presenters.types import module_of
 from heapscope.tui.state import HeapView, Writing
 from heapscope.tui.tablemodel import Column, TableModel
 from heapscope.tui.textfit import percent, safe_text, wrap
-from heapscope.units import format_count
+from heapscope.units import counted, format_count
 
 if TYPE_CHECKING:
     from heapscope.analysis.slots.model import SlotsRow
@@ -49,7 +49,7 @@ def why(row: SlotsRow) -> str:
     if row.blockers:
         more = f" (+{len(row.blockers) - 1} more)" if len(row.blockers) > 1 else ""
         return safe_text(row.blockers[0]) + more
-    return f"{len(row.attributes)} attribute{'' if len(row.attributes) == 1 else 's'}"
+    return counted(len(row.attributes), "attribute")
 
 
 def slots_columns(writing: Writing) -> list[Column[SlotsRow]]:

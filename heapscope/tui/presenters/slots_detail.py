@@ -83,7 +83,7 @@ def saving_lines(row: SlotsRow, writing: Writing, width: int) -> list[Line]:
         if row.saves_low_bytes < row.saves_bytes:
             texts.append(f"{writing.size(row.saves_low_bytes)} if weak references must stay possible")
     if row.subclass_instances:
-        more = f"{writing.count(row.subclass_instances)} instances of subclasses"
+        more = f"{writing.counted(row.subclass_instances, 'instance')} of subclasses"
         texts.append(f"{more} would save {writing.size(row.subclass_saves_bytes)} more, if these are converted too")
     if row.alone_bytes is not None:
         alone = per_instance(row.alone_bytes, row.instances)

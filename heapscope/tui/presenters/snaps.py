@@ -30,10 +30,10 @@ def moment(row: Taken, view: HeapView) -> str:
 
 
 def marks_of(view: HeapView, taken: Taken) -> str:
-    """Say what a snapshot is here: on the screen, the baseline."""
+    """Say what a snapshot is here: shown, the baseline."""
     marks = []
     if taken.meta is view.current.snapshot.meta:
-        marks.append("on the screen")
+        marks.append("shown")
     if view.baseline is not None and taken.meta is view.baseline.snapshot.meta:
         marks.append("baseline")
     return ", ".join(marks)
@@ -52,9 +52,11 @@ def snaps_rows(view: HeapView) -> list[Taken]:
 def snaps_model(view: HeapView, writing: Writing) -> TableModel[Taken]:
     """Build the table, the newest first."""
     wide = 5 if writing.exact else 0
+    rows = snaps_rows(view)
+    moments = max((len(moment(row, view)) for row in rows), default=0)
     columns: list[Column[Taken]] = [
         Column("number", "#", lambda row: str(row.number) if row.number else "", lambda row: row.number, 4),
-        Column("time", "Time", lambda row: moment(row, view), lambda row: row.meta.captured_at, 14),
+        Column("time", "Time", lambda row: moment(row, view), lambda row: row.meta.captured_at, moments + 1),
         Column("pid", "Pid", lambda row: str(row.meta.pid), lambda row: row.meta.pid, 8, rank=3),
         Column("objects", "Objects", lambda row: writing.count(row.object_count), lambda row: row.object_count, 10),
         Column("heap", "Heap", lambda row: writing.size(row.heap_bytes), lambda row: row.heap_bytes, 8 + wide),
@@ -62,7 +64,7 @@ def snaps_model(view: HeapView, writing: Writing) -> TableModel[Taken]:
         Column("pause", "Pause", lambda row: format_duration_ns(row.meta.pause_ns), lambda row: row.meta.pause_ns, 8, rank=1),
         Column("marks", "", lambda row: _what(view, row), align="left", min_width=13),
     ]  # fmt: skip
-    return TableModel(snaps_rows(view), columns, lambda row: FilterFacts(row.path, "", "", {}), sort_key="time")
+    return TableModel(rows, columns, lambda row: FilterFacts(row.path, "", "", {}), sort_key="time")
 
 
 def _what(view: HeapView, row: Taken) -> str:

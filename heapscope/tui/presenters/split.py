@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from heapscope.tui.lines import Line, line
 from heapscope.tui.state import Writing
 from heapscope.tui.textfit import bar, percent, safe_text
+from heapscope.units import noun_for
 
 if TYPE_CHECKING:
     from heapscope.analysis.memory import Component, MemorySplit
@@ -39,7 +40,7 @@ def split_lines(split: MemorySplit, writing: Writing, width: int, room: int) -> 
     limit = f" of {writing.size(split.limit_bytes)}" if split.limit_bytes else ""
     lines = [
         line(
-            (f" Where the {writing.size(split.rss_bytes)}{limit} are", "strong"),
+            (f" Where the {writing.size(split.rss_bytes)}{limit} is", "strong"),
             ("  5", "key"),
             (" shows all of it", "dim"),
         )
@@ -47,7 +48,7 @@ def split_lines(split: MemorySplit, writing: Writing, width: int, room: int) -> 
     lines += [_part_line(part, split.rss_bytes, writing, width) for part in shown]
     if rest:
         size = sum(part.bytes for part in rest)
-        words = f"{len(rest)} smaller parts"
+        words = f"{len(rest)} smaller {noun_for(len(rest), 'part')}"
         lines.append(_figures(words, size, split.rss_bytes, writing, width, ""))
     return lines
 

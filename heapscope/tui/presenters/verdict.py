@@ -12,7 +12,7 @@ from heapscope.tui.lines import Line, line
 from heapscope.tui.state import HeapView, Writing
 from heapscope.tui.tablemodel import Column, TableModel
 from heapscope.tui.textfit import cut_end, cut_start, pad, percent, safe_text, shown_type, time_of_day, wrap
-from heapscope.units import format_duration_ns
+from heapscope.units import counted, format_duration_ns
 
 if TYPE_CHECKING:
     from heapscope.analysis.suspects.model import Report, Suspect
@@ -49,7 +49,7 @@ def _sureness(report: Report, width: int) -> str:
         return f"confidence {word}"
     count = report.snapshot_count
     minutes = format_duration_ns(round(report.interval_s * 1e9)) if report.interval_s else ""
-    snaps = f"{count} snapshot{'s' if count > 1 else ''}" + (f" in {minutes}" if minutes else "")
+    snaps = counted(count, "snapshot") + (f" in {minutes}" if minutes else "")
     return f"confidence {word} · {snaps}"
 
 
@@ -82,7 +82,7 @@ def size_words(suspect: Suspect, writing: Writing) -> str:
     if suspect.growth_bytes:
         parts.append(f"{growth_words(suspect, writing)}, grew {suspect.rising} of {suspect.steps}")
     if suspect.entries is not None:
-        parts.append(f"{writing.count(suspect.entries)} entr{'y' if suspect.entries == 1 else 'ies'}")
+        parts.append(writing.counted(suspect.entries, "entry"))
     if suspect.type_name:
         parts.append(shown_type(suspect.type_name, 40))
     return " · ".join(parts)
@@ -139,7 +139,7 @@ def incident_summary(view: HeapView, command: str) -> str:
     sizes = f"RSS {writing.size(meta.rss_after_bytes)}, Python heap {writing.size(snapshot.heap_bytes)}"
     lines = [
         f"heapscope: {safe_text(meta.command, 100)} (pid {meta.pid} on {safe_text(meta.host_name, 60)}) at {time_of_day(meta.captured_at)}",
-        f"{sizes} in {writing.count(snapshot.object_count)} objects, paused for {format_duration_ns(meta.pause_ns)}",
+        f"{sizes} in {writing.counted(snapshot.object_count, 'object')}, paused for {format_duration_ns(meta.pause_ns)}",
     ]
     if view.report is not None:
         from heapscope.analysis.suspects.summary import incident_summary as summarise  # noqa: PLC0415 - numpy, 100 ms

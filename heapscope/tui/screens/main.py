@@ -113,6 +113,7 @@ class MainScreen(WishesScreen):
 
     def on_heap_tab_changed(self) -> None:
         """Bring the count of rows in the tab strip up to date."""
+        self._draw_keys()
         self.call_after_refresh(self._draw_frame)
 
     def on_tab_strip_chosen(self, event: TabStrip.Chosen) -> None:
@@ -134,8 +135,11 @@ class MainScreen(WishesScreen):
         self._close_filter()
         self.bring_forward(view)
         self.tab.table.focus()
-        self.query_one(KeyBar).show_scopes(*self.tab.scopes, Scope.MAIN)
+        self._draw_keys()
         self._draw_frame()
+
+    def _draw_keys(self) -> None:
+        self.query_one(KeyBar).show_scopes(*self.tab.scopes, Scope.MAIN, renamed=self.tab.renamed)
 
     def show_place(self, node: int) -> None:
         """Go to an object in the dominator tree."""

@@ -20,6 +20,7 @@ from heapscope.tui.presenters.dominators import failed_lines
 from heapscope.tui.presenters.roots import object_words
 from heapscope.tui.screens.pushed import PushedScreen
 from heapscope.tui.vtable import VTable
+from heapscope.units import counted
 
 MIN_WAYS_LINES = 3
 
@@ -162,7 +163,7 @@ class PathsScreen(PushedScreen):
             self.notify("nothing here to copy", markup=False)
             return
         self.app.copy_to_clipboard(words.copy_path(self.holders, path))
-        self.notify(f"copied a path of {len(path.objects):,} steps", markup=False, timeout=3)
+        self.notify(f"copied a path of {counted(len(path.objects), 'step')}", markup=False, timeout=3)
 
     def action_export_view(self) -> None:
         """Write the ways with their steps."""

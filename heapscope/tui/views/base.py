@@ -5,6 +5,7 @@ Never computes figures: presenters write them, the table model orders them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -20,6 +21,7 @@ from heapscope.tui.state import HeapView, Writing
 from heapscope.tui.tablemodel import TableModel
 from heapscope.tui.textfit import shown_type, time_of_day
 from heapscope.tui.vtable import VTable
+from heapscope.units import counted
 
 
 class HeapTab(Container):
@@ -72,6 +74,7 @@ class HeapTab(Container):
         if before is not None:
             self._carry_over(before, model)
             cursor = self._same_row(before, model)
+        self.table.empty_words = self.empty_words(model)
         self.table.show(model, cursor)
         self.show_around()
         self.post_message(self.Changed())
@@ -98,9 +101,17 @@ class HeapTab(Container):
         model = self.table.model
         if model is not None:
             model.set_filter(row_filter)
+            self.table.empty_words = self.empty_words(model)
             self.table.show(model, 0)
             self.show_around()
             self.post_message(self.Changed())
+
+    def empty_words(self, model: TableModel[Any]) -> str:
+        """Say why the table has no rows."""
+        if model.rows:
+            return f"no {self.row_word} passes the filter; esc clears it"
+        is_empty = self.view is not None and not self.view.current.snapshot.object_count
+        return "this snapshot holds no objects" if is_empty else ""
 
     def current_row(self) -> Any:
         """Return the row under the cursor; None when the table is empty."""
@@ -137,7 +148,7 @@ class HeapTab(Container):
         since = self.since()
         if model.filter.predicates:
             return f"{since}{model.visible_count:,} of {len(model.rows):,}  /{model.filter.expression.strip()}"
-        return f"{since}{len(model.rows):,} {self.row_word}"
+        return since + f"{counted(len(model.rows), self.row_word)} {self.row_state}".rstrip()
 
     def since(self) -> str:
         """Say what the changes are counted from; "" without a baseline."""
@@ -145,7 +156,13 @@ class HeapTab(Container):
             return ""
         return f"Δ since {time_of_day(self.view.baseline.snapshot.meta.captured_at)}   "
 
-    row_word = "rows"
+    @property
+    def renamed(self) -> Mapping[str, str]:
+        """What actions are called in the key bar where their usual name would mislead."""
+        return {}
+
+    row_word = "row"  # in the singular
+    row_state = ""  # what all rows have in common: "open", "changed"
 
     def build_model(self, view: HeapView, writing: Writing) -> TableModel[Any]:
         """Return the table for a snapshot."""

@@ -39,7 +39,7 @@ class DominatorsTab(HeapTab):
     DominatorsTab.-waiting #dominators-head { height: auto; padding: 1 0; }
     DominatorsTab.-waiting VTable { display: none; }
     """
-    row_word = "rows open"
+    row_state = "open"
 
     class LevelWanted(Message):
         """Children are wanted."""

@@ -5,6 +5,7 @@ Never computes changes: they come with the view.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -37,6 +38,7 @@ class GrowthTab(HeapTab):
     GrowthTab.-waiting VTable { display: none; }
     """
     scopes: ClassVar[tuple[Scope, ...]] = (Scope.TABLE, Scope.GROWTH)
+    row_state = "changed"
 
     def __init__(self, *, ascii_only: bool, **kwargs: Any) -> None:
         super().__init__(ascii_only=ascii_only, **kwargs)
@@ -51,7 +53,12 @@ class GrowthTab(HeapTab):
     @property
     def row_word(self) -> str:  # type: ignore[override]
         """What the rows are."""
-        return "holders changed" if self.by_holder else "types changed"
+        return "holder" if self.by_holder else "type"
+
+    @property
+    def renamed(self) -> Mapping[str, str]:
+        """The key leads to the other face."""
+        return {} if self.by_holder else {"other_growth": "Holders"}
 
     def since(self) -> str:
         """The head says it."""

@@ -21,6 +21,7 @@ from heapscope.tui.tablemodel import TableModel
 from heapscope.tui.textfit import safe_text
 from heapscope.tui.views.base import HeapTab
 from heapscope.tui.vtable import VTable
+from heapscope.units import counted
 
 MIN_TABLE_LINES = 5
 MIN_HEIGHT_WITH_TAIL = 16
@@ -92,10 +93,12 @@ class OverviewTab(HeapTab):
         if self.view.report is not None and self.view.report.suspects:
             count = len(self.view.report.suspects)
             what = "suspect" if self.view.report.verdict.kind.is_alarm else "holder"
-            return f"{count} {what}{'s' if count > 1 else ''}"
+            return counted(count, what)
         shown, total = len(self.table.model.rows), len(self.view.current.histogram.rows)
         return (
-            self.since() + f"top {shown:,} of {total:,} types" if shown < total else self.since() + f"{total:,} types"
+            self.since() + f"top {shown:,} of {total:,} types"
+            if shown < total
+            else self.since() + counted(total, "type")
         )
 
     def export(self) -> ExportTable:

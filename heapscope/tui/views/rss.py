@@ -23,7 +23,7 @@ class RssTab(HeapTab):
     """Tab 5."""
 
     can_filter = False
-    row_word = "parts"
+    row_word = "part"
 
     def parts(self) -> ComposeResult:
         """Figures, table."""

@@ -39,7 +39,7 @@ class SlotsTab(HeapTab):
     DEFAULT_CSS = """
     SlotsTab #slots-detail { height: 9; padding: 1 1 0 1; }
     """
-    row_word = "classes"
+    row_word = "class"
 
     class AdviceWanted(Message):
         """All about one class should be shown; its neighbours are the other rows, in order."""

@@ -25,7 +25,7 @@ class SnapsTab(HeapTab):
     """Tab 7."""
 
     can_filter = False
-    row_word = "snapshots"
+    row_word = "snapshot"
 
     class FilesWanted(Message):
         """The snapshot files of the folder in use should be listed."""

@@ -26,7 +26,7 @@ class TypesTab(HeapTab):
     TypesTab { layout: horizontal; }
     TypesTab #types-detail { display: none; width: 32; height: 1fr; padding: 0 1 0 2; }
     """
-    row_word = "types"
+    row_word = "type"
 
     def parts(self) -> ComposeResult:
         """Table and detail."""

@@ -5,6 +5,7 @@ Never searches: it wishes for the report when it is looked at first, and shows i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from textual import events
@@ -33,7 +34,7 @@ class WasteTab(HeapTab):
     WasteTab.-waiting VTable { display: none; }
     """
     scopes: ClassVar[tuple[Scope, ...]] = (Scope.TABLE, Scope.REMEDIES)
-    row_word = "remedies"
+    row_word = "remedy"
 
     class WasteWanted(Message):
         """The report is wanted, if it is not there; ``again`` after it failed or was given up."""
@@ -51,6 +52,11 @@ class WasteTab(HeapTab):
         """Table and detail."""
         yield VTable(id="waste-table", ascii_only=self.ascii_only)
         yield Lines(id="waste-detail", ascii_only=self.ascii_only)
+
+    @property
+    def renamed(self) -> Mapping[str, str]:
+        """The key turns the tab over again."""
+        return {"other_remedies": "Slots"}
 
     def since(self) -> str:
         """Remedies have no changes."""
