@@ -17,6 +17,7 @@ from heapscope.cli.talk import ProgressLine, Talk
 
 if TYPE_CHECKING:  # numpy costs 100 ms
     from heapscope.service.capture import CaptureOptions
+    from heapscope.service.census import Census
     from heapscope.snapshot.model import Snapshot
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -60,8 +61,8 @@ def open_with_progress(source: str, options: CaptureOptions, talk: Talk) -> Snap
     """Return the snapshot of a pid or a file; warnings of a capture go to stderr."""
     from heapscope.service.sources import find_pid, open_source  # noqa: PLC0415 - as above
 
-    if options.via == "pyrasite" and find_pid(source) is not None:
-        talk.warn("pyrasite has no safe point: it may crash a busy target")
+    if find_pid(source) is not None:
+        _warn_of(options, talk)
     with cancel_on_signals() as cancel, ProgressLine(talk) as progress:
         snapshot = open_source(source, options, progress.report, cancel)
     for warning in snapshot.meta.warnings:
@@ -73,6 +74,24 @@ def open_checked(source: str, capture: CaptureChoice, out: OutputChoice, talk: T
     """Open a source once it is sure that the result can be written."""
     out.check()
     return open_with_progress(source, capture_options_of(capture), talk)
+
+
+def count_with_progress(pid: int, choice: CaptureChoice, talk: Talk) -> Census:
+    """Return the census of a process; warnings go to stderr."""
+    from heapscope.service.census import take_census  # noqa: PLC0415 - as above
+
+    options = capture_options_of(choice)
+    _warn_of(options, talk)
+    with cancel_on_signals() as cancel, ProgressLine(talk) as progress:
+        census = take_census(pid, options, progress.report, cancel)
+    for warning in census.meta.warnings:
+        talk.warn(warning)
+    return census
+
+
+def _warn_of(options: CaptureOptions, talk: Talk) -> None:
+    if options.via == "pyrasite":
+        talk.warn("pyrasite has no safe point: it may crash a busy target")
 
 
 def save_with_progress(snapshot: Snapshot, path: str, talk: Talk, *, overwrite: bool) -> None:

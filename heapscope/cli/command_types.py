@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heapscope.cli.analysing import MAX_NAME, asking, show_bytes, show_count, show_share, show_type
+from heapscope.cli.capturing import count_with_progress
 from heapscope.cli.fail_if import Condition, fail_if_option, judge
 from heapscope.cli.fail_if_facts import TYPES, facts_of_types
 from heapscope.cli.listing import list_source, write_chosen
@@ -29,7 +30,7 @@ if TYPE_CHECKING:  # numpy costs 100 ms
 @click.argument("source")
 @click.option("--recursive/--no-recursive", default=True, show_default=True, help="Compute recursive sizes.")
 @click.option("--retained/--no-retained", default=True, show_default=True, help="Compute retained sizes.")
-@click.option("--quick", is_flag=True, help="Neither of them; a file is not even loaded.")
+@click.option("--quick", is_flag=True, help="Neither of them; a file is not even loaded, and a process only counted.")
 @fail_if_option(TYPES)
 @list_options
 @click.pass_obj
@@ -48,8 +49,8 @@ def command(
     """List the types of SOURCE, a pid or a snapshot file, largest first."""
     recursive, retained = recursive and not quick, retained and not quick
     columns = COLUMNS if out.format_ == "csv" else columns_for(recursive=recursive, retained=retained)
-    if not recursive and not retained and _is_file(source):
-        rows: Sequence[Mapping[str, Any]] = _list_file(source, columns, choice=choice, out=out, talk=talk)
+    if not recursive and not retained and not _is_of_daemon(source):
+        rows: Sequence[Mapping[str, Any]] = _list_quickly(source, columns, capture, choice=choice, out=out, talk=talk)
         return judge(checks, facts_of_types(rows), talk)
     rows = list_source(
         source,
@@ -65,20 +66,29 @@ def command(
     return judge(checks, facts_of_types(rows), talk)
 
 
-def _is_file(source: str) -> bool:
+def _is_of_daemon(source: str) -> bool:
     from heapscope.service.daemon_source import is_daemon_source  # noqa: PLC0415 - only when the command runs
-    from heapscope.service.sources import find_pid  # noqa: PLC0415 - as above
 
-    return find_pid(source) is None and (os.path.exists(source) or not is_daemon_source(source))
+    return is_daemon_source(source) and not os.path.exists(source)
 
 
-def _list_file(
-    path: str, columns: tuple[Column, ...], *, choice: RowChoice, out: OutputChoice, talk: Talk
+def _list_quickly(
+    source: str,
+    columns: tuple[Column, ...],
+    capture: CaptureChoice,
+    *,
+    choice: RowChoice,
+    out: OutputChoice,
+    talk: Talk,
 ) -> Sequence[Mapping[str, Any]]:
-    from heapscope.service.type_table import type_table_of_file  # noqa: PLC0415 - numpy, 100 ms
+    """List the types of a file from its table of types, those of a process from a census."""
+    from heapscope.service.sources import find_pid  # noqa: PLC0415 - only when the command runs
+    from heapscope.service.type_table import figures_of_census, type_table_of_file  # noqa: PLC0415 - numpy, 100 ms
 
     out.check()
-    rows = [row_of(row) for row in type_table_of_file(path)]
+    pid = find_pid(source)
+    figures = figures_of_census(count_with_progress(pid, capture, talk)) if pid else type_table_of_file(source)
+    rows = [row_of(row) for row in figures]
     write_chosen(rows, columns, noun="types", choice=choice, out=out, talk=talk)
     return rows
 

@@ -21,6 +21,7 @@ from heapscope.target.symbols import RUNTIME, TYPE_NAMES, PythonImage, data_end,
 ALARM_MARGIN_S = 5
 MAX_OBJECTS = 1 << 31
 KNOWN_VERSIONS = tuple((3, minor) for minor in range(8, 16))  # those of choose_offsets() in agent/native/layout.c
+_OPTION_COUNTS = 1  # OPTION_COUNTS in agent/native/heapwalk.h
 _SPECIAL = ("[vvar]", "[vsyscall]", "[vvar_vclock]")
 
 
@@ -42,7 +43,7 @@ def hex_version(version: str) -> int:
     return major << 24 | minor << 16 | micro << 8 | 0xF0
 
 
-def native_orders(target: TargetInfo, clone: ClonePipes, deadline_s: float) -> Orders:
+def native_orders(target: TargetInfo, clone: ClonePipes, deadline_s: float, *, is_census: bool = False) -> Orders:
     """Lay the walker into a serving clone and start it; return the options that it reads first.
 
     Raises:
@@ -67,7 +68,9 @@ def native_orders(target: TargetInfo, clone: ClonePipes, deadline_s: float) -> O
         frames = read_frames(clone.clone_pid, python, feature)
         addresses = [found[name].value if name in found else 0 for name in image.symbols]
         static = static_data(mappings, runtime.start, data_end(clone.clone_pid, mappings, runtime.start))
-        options = _options(version, deadline_s, runtime, addresses, readable_ranges(mappings), static, frames.seeds)
+        readable = readable_ranges(mappings)
+        flags = _OPTION_COUNTS if is_census else 0
+        options = _options(version, deadline_s, runtime, flags, addresses, readable, static, frames.seeds)
         server.start(load_image(clone.clone_pid, server, image))
     except (OSError, ElfError, ValueError) as error:
         raise NativeUnavailable(f"the compiled walker cannot be used: {error}") from error
@@ -82,6 +85,7 @@ def _options(
     version: int,
     deadline_s: float,
     runtime: range,
+    flags: int,
     symbols: list[int],
     readable: list[int],
     static: list[int],
@@ -95,7 +99,7 @@ def _options(
         MAX_OBJECTS,
         runtime.start,
         len(runtime),
-        0,
+        flags,
     )
     return encode_options(words, symbols, readable, static, seeds)
 

@@ -68,8 +68,13 @@ class Surroundings(Protocol):
     ) -> CloneHandle:
         """Make the frozen clone."""
 
-    def give_orders(self, target: TargetInfo, clone: CloneHandle, *, collector: str, deadline_s: float) -> Orders:
-        """Start the collector in the clone; return what to send to it. Raises CaptureInconsistent where it cannot be used."""
+    def give_orders(
+        self, target: TargetInfo, clone: CloneHandle, *, collector: str, deadline_s: float, is_census: bool = False
+    ) -> Orders:
+        """Start the collector in the clone; return what to send to it. Raises CaptureInconsistent where it cannot be used.
+
+        ``is_census``: the compiled walker counts per type, and sends nothing else.
+        """
 
     def observe_memory(self, target: TargetInfo) -> Observed:
         """Read where the target's memory is, as far as that must be read before the clone is made."""
@@ -132,12 +137,14 @@ class RealSurroundings:
             cancel=cancel,
         )
 
-    def give_orders(self, target: TargetInfo, clone: CloneHandle, *, collector: str, deadline_s: float) -> Orders:
+    def give_orders(
+        self, target: TargetInfo, clone: CloneHandle, *, collector: str, deadline_s: float, is_census: bool = False
+    ) -> Orders:
         """Start the collector in the clone; return what to send to it."""
         if collector == NATIVE.name:
             from heapscope.service.native import native_orders  # noqa: PLC0415 - reads the walker's image
 
-            return native_orders(target, clone, deadline_s)
+            return native_orders(target, clone, deadline_s, is_census=is_census)
         from heapscope.service.payload import build_payload  # noqa: PLC0415 - reads and packs the agent's sources
         from heapscope.wire.values import encode_value  # noqa: PLC0415 - only a capture needs it
 

@@ -71,6 +71,11 @@ def _items(value: Value, what: str, limit: int, parse: Callable[[Value], Item]) 
     return tuple(parse(item) for item in value)
 
 
+def parse_size(value: Value, what: str) -> int:
+    """Read a count or bytes. Raises RecordError."""
+    return _in_range(value, what)
+
+
 def parse_address(value: Value) -> int:
     """Read an address or an index. Raises RecordError."""
     return _in_range(value, "address", 0, MAX_UNSIGNED)

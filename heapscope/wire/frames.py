@@ -25,6 +25,7 @@ KNOWN_KINDS = frozenset(
         Kind.SHAPES,
         Kind.NAMES,
         Kind.CODES,
+        Kind.COUNTS,
         Kind.PICTURE,
     )
 )

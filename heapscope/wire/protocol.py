@@ -75,6 +75,7 @@ class Kind:
     )
     NAMES = 12  # u64 address | u8 length | ASCII text, repeated: interned strings that are names
     CODES = 13  # where code objects were written, see above
+    COUNTS = 14  # [[type name, objects, shallow, allocated], ...]: all that a census says between HELLO and END; names may repeat
     PICTURE = 20  # a piece of a picture, UTF-8 text in the dot language; only where the clone draws (agent/drawing.py)
 
 

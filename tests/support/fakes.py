@@ -140,6 +140,7 @@ class FakeSurroundings:
     budgets: list[int | None] = field(default_factory=list)
     memory: MemoryFacts | None = field(default_factory=lambda: MemoryFacts(0, 0, 0, 0, 0, 0, 0, 0))
     hurried: list[object] = field(default_factory=list)
+    censuses: list[bool] = field(default_factory=list)
 
     def target_of(self, pid: int, *, ignore: frozenset[str]) -> TargetInfo:
         """Note what may be ignored and return the target."""
@@ -183,8 +184,11 @@ class FakeSurroundings:
         self.budgets.append(memory_budget)
         return contextlib.nullcontext()
 
-    def give_orders(self, target: TargetInfo, clone: object, *, collector: str, deadline_s: float) -> Orders:
+    def give_orders(
+        self, target: TargetInfo, clone: object, *, collector: str, deadline_s: float, is_census: bool = False
+    ) -> Orders:
         """Return orders that nobody follows."""
+        self.censuses.append(is_census)
         return Orders((b"payload", encode_value({"deadline_s": int(deadline_s)})))
 
     def hurry(self, target: TargetInfo, clone: object) -> None:

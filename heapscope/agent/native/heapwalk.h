@@ -66,13 +66,15 @@ struct Options { /* the head of what the host sends; ranges and seeds follow */
     u64 max_objects;
     u64 runtime; /* _PyRuntime */
     u64 runtime_size;
-    u64 flags;
+    u64 flags; /* OPTION_COUNTS */
     u64 range_count; /* readable mappings: start, end */
     u64 root_range_count; /* static data of the interpreter: start, end */
     u64 seed_words; /* frames: see seeds.c */
     u64 symbol_count;
     u64 symbol[]; /* 0 where the target has none */
 };
+
+enum { OPTION_COUNTS = 1 }; /* a census: counts per type instead of rows */
 
 /* ---- flags of the target's types, and offsets in a type object (the same from 3.8 to 3.15) ---- */
 
@@ -110,7 +112,7 @@ enum {
 
 /* ---- the wire (heapscope/wire/protocol.py) ---- */
 
-enum { KIND_HELLO = 1, KIND_TYPES = 2, KIND_ROOTS = 4, KIND_INSTANCES = 5, KIND_END = 7, KIND_ERROR = 8, KIND_PACKED = 10, KIND_SHAPES = 11, KIND_NAMES = 12, KIND_CODES = 13 };
+enum { KIND_HELLO = 1, KIND_TYPES = 2, KIND_ROOTS = 4, KIND_INSTANCES = 5, KIND_PROGRESS = 6, KIND_END = 7, KIND_ERROR = 8, KIND_PACKED = 10, KIND_SHAPES = 11, KIND_NAMES = 12, KIND_CODES = 13, KIND_COUNTS = 14 };
 enum {
     ROW_TRACKED = 1 << 0,
     ROW_FROZEN = 1 << 1,
@@ -199,6 +201,9 @@ struct Plan {
     u32 first_shape, first_name; /* lists in tallies.c */
     u32 own_sizes, first_own_size; /* how many different ones, and the list in own_sizes.c */
     struct Plan *next; /* plans with tallies */
+    /* of a census */
+    struct Figures counted;
+    struct Plan *next_counted; /* plans with objects */
 };
 
 /* ---- the walk ---- */
@@ -230,6 +235,7 @@ struct Walk {
     /* references of the object at hand */
     Object current_type;
     u8 saw_type;
+    u8 is_census;
 };
 extern struct Walk walk;
 
@@ -402,11 +408,14 @@ void stream_open(void);
 void stream_row(struct Plan *plan, Object object, u64 refcount, const struct Row *row, int has_references);
 void stream_chunk(const Object *targets, u64 count, int more);
 void stream_flush(void);
+void stream_check_limits(void); /* sets walk.failure when time is over, or there are too many objects */
 void stream_raw(int kind, const void *data, u64 size);
 void names_add(Object object); /* the text of an interned name, for naming references later */
 void names_flush(void);
 void codes_add(Object code); /* codes.c: where it was written */
 void codes_flush(void);
+void count_row(struct Plan *plan, const struct Row *row); /* counts.c: instead of stream_row */
+void counts_send(void);
 struct Frame { /* a frame of values under construction */
     u8 *data;
     u64 size, limit;

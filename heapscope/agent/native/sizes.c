@@ -112,7 +112,8 @@ static void size_instance(struct Plan *plan, Object object, struct Row *row)
     int is_fixed = plan->size == SIZE_OBJECT && plan->itemsize == 0;
     u64 raw = is_fixed ? 0 : raw_size(plan, object);
     instance_read(plan, object, raw, &found);
-    instance_tally(plan, &found);
+    if (!walk.is_census)
+        instance_tally(plan, &found);
     u64 buffer = is_fixed ? 0 : instance_buffer(plan, raw);
     row->shallow = found.own + found.values + buffer;
     add_blocks(row, 1, found.own);
@@ -145,12 +146,14 @@ void size_row(struct Plan *plan, Object object, struct Row *row)
 {
     row->flags |= plan->row_flags;
     row->length = plan->length_offset == 0 ? NO_LENGTH : word_at(object, plan->length_offset);
-    if (plan->flags & FLAG_STR)
-        row->flags |= text_flags(object);
-    if (plan->is_plain_text)
-        row->fingerprint = text_hash(object);
-    else if (plan->is_dict)
-        row->fingerprint = dict_shape(object);
+    if (!walk.is_census) {
+        if (plan->flags & FLAG_STR)
+            row->flags |= text_flags(object);
+        if (plan->is_plain_text)
+            row->fingerprint = text_hash(object);
+        else if (plan->is_dict)
+            row->fingerprint = dict_shape(object);
+    }
     if (plan->mode != INSTANCE_NO) {
         size_instance(plan, object, row);
     } else if (plan->is_type) {

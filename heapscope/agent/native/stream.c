@@ -57,6 +57,14 @@ static u64 checksum(const u8 *data, u64 size)
     return sum;
 }
 
+void stream_check_limits(void)
+{
+    if (walk.deadline != 0 && machine_now_ns() > walk.deadline)
+        walk.failure = "deadline";
+    if (walk.objects > walk.options->max_objects)
+        walk.failure = "too-many-objects";
+}
+
 void stream_flush(void)
 {
     u8 *payload = buffer + HEADER;
@@ -71,10 +79,7 @@ void stream_flush(void)
     put_header(buffer, PACKED_HEAD + size, KIND_PACKED);
     send(buffer, HEADER + PACKED_HEAD + size);
     begin_packed();
-    if (walk.deadline != 0 && machine_now_ns() > walk.deadline)
-        walk.failure = "deadline";
-    if (walk.objects > walk.options->max_objects)
-        walk.failure = "too-many-objects";
+    stream_check_limits();
 }
 
 /* Without a loop: how many bytes it takes is hard to foresee. Writes a whole word; what is behind the number comes next. */
@@ -107,6 +112,10 @@ static inline u8 *pack_delta(u8 *to, u64 from, u64 target)
 
 void stream_row(struct Plan *plan, Object object, u64 refcount, const struct Row *row, int has_references)
 {
+    if (walk.is_census) {
+        count_row(plan, row);
+        return;
+    }
     if (position > buffer + BUFFER - ROW_LIMIT)
         stream_flush();
     unsigned what = has_references ? BIT_REFERENCES : 0;
@@ -153,6 +162,10 @@ void stream_row(struct Plan *plan, Object object, u64 refcount, const struct Row
 void stream_chunk(const Object *targets, u64 count, int more)
 {
     enum { STEP = 4096 };
+    if (walk.is_census) {
+        walk.references += count;
+        return;
+    }
     do {
         u64 part = count < STEP ? count : STEP;
         if (position > buffer + BUFFER - REFERENCE_LIMIT * (part + 1)) {

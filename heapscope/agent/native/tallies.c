@@ -101,7 +101,7 @@ static struct Shape *find_shape(struct Plan *plan, Object keys, u64 hash)
 
 u64 tally_shape(struct Plan *plan, Object keys, const u8 *order, u64 used, Object example)
 {
-    if (!open_tables() || keys == 0)
+    if (walk.is_census || !open_tables() || keys == 0)
         return 0;
     if (used > MAX_ORDER)
         used = MAX_ORDER;
@@ -131,7 +131,7 @@ void tally_combined(struct Plan *plan, Object dict)
     struct DictView view = dict_view(dict);
     Object key, value;
     u64 sum = 0, known = 0;
-    if (!open_tables())
+    if (walk.is_census || !open_tables())
         return;
     for (u64 i = 0; i < view.keys.count; i++) {
         if (!dict_entry(&view, i, &key, &value) || TYPE_OF_OBJECT(key) != SYMBOL(PyUnicode_Type))

@@ -219,9 +219,9 @@ static void take_object(Object object, unsigned generation)
     row.flags |= list_flags(plan, object, generation);
     row.flags |= refcount >= IMMORTAL_FROM ? ROW_IMMORTAL : 0;
     row.flags |= seed != NULL ? ROW_BOUNDARY : 0;
-    if (plan->is_text)
+    if (plan->is_text && !walk.is_census)
         names_add(object);
-    if (plan->edges == EDGES_CODE)
+    if (plan->edges == EDGES_CODE && !walk.is_census)
         codes_add(object);
     if (plan->edges == EDGES_NONE && !plan->is_heap) {
         stream_row(plan, object, refcount, &row, 0);
@@ -229,7 +229,7 @@ static void take_object(Object object, unsigned generation)
     }
     current = (struct Current){.plan = plan, .object = object, .row = &row, .refcount = refcount, .seed = seed};
     collect_edges(plan, object, &row, seed);
-    if (plan->is_type)
+    if (plan->is_type && !walk.is_census)
         type_describe(object);
     finish();
 }
@@ -374,6 +374,7 @@ static void read_options(void)
     if (data == NULL || machine_read(COMMAND_DESCRIPTOR, data, size) < 0)
         machine_exit(1);
     const struct Options *options = walk.options = (const struct Options *)data;
+    walk.is_census = (options->flags & OPTION_COUNTS) != 0;
     u64 words = (size - sizeof *options) / 8;
     const u64 parts[] = {options->symbol_count, 2 * options->range_count, 2 * options->root_range_count, options->seed_words};
     for (int i = 0; i < 4; i++) {
@@ -417,12 +418,16 @@ __attribute__((visibility("default"))) void heapwalk_run(void)
     if (walk.failure != NULL)
         send_error(c_text_is(walk.failure, "deadline") || c_text_is(walk.failure, "too-many-objects") ? walk.failure : "internal", walk.failure);
     stream_flush();
-    types_flush(1);
-    names_flush();
-    codes_flush();
-    tally_send();
-    shapes_send();
-    roots_send();
+    if (walk.is_census) {
+        counts_send();
+    } else {
+        types_flush(1);
+        names_flush();
+        codes_flush();
+        tally_send();
+        shapes_send();
+        roots_send();
+    }
     send_end();
     machine_exit(0);
 }
