@@ -14,26 +14,21 @@ from typing import Any
 
 from heapscope.analysis.histogram import build_histogram
 from heapscope.analysis.memory import split_memory
-from heapscope.daemon.model import OTHER, HolderBytes, TypeCount
+from heapscope.daemon.model import HolderBytes, TypeCount
+from heapscope.daemon.type_rows import MAX_NAME, top_types
 from heapscope.errors import SnapshotFileError
 from heapscope.service.queries import HeapQueries
 from heapscope.snapshot.file import load_snapshot
 from heapscope.snapshot.model import Snapshot
 from heapscope.units import clean_text
 
-TOP_TYPES = 300
 TOP_HOLDERS = 50
-MAX_NAME = 300
 
 
 def census_of(snapshot: Snapshot) -> tuple[TypeCount, ...]:
     """Count objects and bytes by type; what is not among the largest is OTHER."""
     rows = build_histogram(snapshot, recursive=False).rows
-    found = [TypeCount(clean_text(row.type_name, MAX_NAME), row.count, row.shallow_bytes) for row in rows[:TOP_TYPES]]
-    rest = rows[TOP_TYPES:]
-    if rest:
-        found.append(TypeCount(OTHER, sum(row.count for row in rest), sum(row.shallow_bytes for row in rest)))
-    return tuple(found)
+    return top_types([TypeCount(row.type_name, row.count, row.shallow_bytes) for row in rows])
 
 
 def holders_of(heap: HeapQueries) -> tuple[HolderBytes, ...]:

@@ -22,24 +22,31 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from heapscope.daemon.type_rows import top_types
 from heapscope.service.priority import be_nice
 
 if TYPE_CHECKING:
-    from heapscope.service.capture import CaptureProgress
-    from heapscope.snapshot.model import Snapshot
+    from heapscope.service.capture_options import CaptureOptions, CaptureProgress, Report
+    from heapscope.service.census import Census
+    from heapscope.snapshot.model import Snapshot, SnapshotMeta
 
 MAX_JOB_BYTES = 1 << 20
-LOADED_AHEAD = (
-    "heapscope.daemon.judging",
+CENSUS_NEEDS = (
     "heapscope.inject.client",
+    "heapscope.service.census",
     "heapscope.service.native",
     "heapscope.service.payload",
     "heapscope.service.watch",
-    "heapscope.snapshot.builder",
-    "heapscope.snapshot.file",
+    "heapscope.snapshot.counts",
     "heapscope.target.discovery",
 )
-"""What every capture needs: half a second of the processor's time, which there is not when a job is urgent."""
+SNAPSHOT_NEEDS = (
+    *CENSUS_NEEDS,
+    "heapscope.daemon.judging",
+    "heapscope.snapshot.builder",
+    "heapscope.snapshot.file",
+)
+"""Half a second of the processor's time, which there is not when a job is urgent; and no clone is to wait for it."""
 
 
 def limit_ourselves(memory: int, nice: int) -> None:
@@ -82,12 +89,12 @@ def read_job() -> dict[str, Any] | None:
 
 
 def main() -> None:
-    """Do one job. Arguments: bytes of address space (0: no limit), niceness. Loads what captures need while it waits for the job."""
-    limit_ourselves(int(sys.argv[-2]), int(sys.argv[-1]))
+    """Do one job. Arguments: bytes of address space (0: no limit), niceness, whether it is a census. Loads what that needs before it has the job."""
+    limit_ourselves(int(sys.argv[-3]), int(sys.argv[-2]))
     from heapscope.errors import HeapscopeError  # noqa: PLC0415 - after the limits
 
     try:
-        for name in LOADED_AHEAD:
+        for name in CENSUS_NEEDS if int(sys.argv[-1]) else SNAPSHOT_NEEDS:
             importlib.import_module(name)
         job = read_job()
         if job is None:
@@ -110,18 +117,23 @@ def main() -> None:
 
 
 def _work(job: dict[str, Any], cancel: threading.Event) -> None:
+    if not job["path"]:
+        census = _count(job, cancel)
+        rows = [[row.name, row.count, row.shallow_bytes] for row in top_types(census.types)]
+        facts = _facts(census.meta, census.object_count, census.heap_bytes)
+        # What it cost says nothing of what a snapshot does: that lives longer.
+        say("captured", facts=facts, types=rows, warnings=list(census.meta.warnings)[:20], observed=None)
+        return
     from heapscope.daemon.judging import census_of  # noqa: PLC0415
+    from heapscope.oversight import Oversight  # noqa: PLC0415
     from heapscope.snapshot.file import save_snapshot  # noqa: PLC0415
 
     snapshot = _capture(job, cancel)
-    if job["path"]:
-        from heapscope.oversight import Oversight  # noqa: PLC0415
-
-        save_snapshot(snapshot, job["path"], oversight=Oversight(is_cancelled=cancel.is_set))
+    save_snapshot(snapshot, job["path"], oversight=Oversight(is_cancelled=cancel.is_set))
     rows = [[row.name, row.count, row.shallow_bytes] for row in census_of(snapshot)]
     say(
         "captured",
-        facts=_facts(snapshot),
+        facts=_facts(snapshot.meta, snapshot.object_count, int(snapshot.heap_bytes)),
         types=rows,
         warnings=list(snapshot.meta.warnings)[:20],
         observed=_observed(job, snapshot),
@@ -131,16 +143,33 @@ def _work(job: dict[str, Any], cancel: threading.Event) -> None:
 
 
 def _capture(job: dict[str, Any], cancel: threading.Event) -> Snapshot:
-    from heapscope.service.capture import CaptureOptions, capture  # noqa: PLC0415
+    from heapscope.service.capture import capture  # noqa: PLC0415
+
+    options, report = _prepare(job)
+    snapshot = capture(job["pid"], options, report, cancel)
+    _check_identity(job, snapshot.meta.process_start_time)
+    return snapshot
+
+
+def _count(job: dict[str, Any], cancel: threading.Event) -> Census:
+    from heapscope.service.census import take_census  # noqa: PLC0415
+
+    options, report = _prepare(job)
+    census = take_census(job["pid"], options, report, cancel)
+    _check_identity(job, census.meta.process_start_time)
+    return census
+
+
+def _prepare(job: dict[str, Any]) -> tuple[CaptureOptions, Report]:
+    """Make sure of the process, take over what is known of it, and say how it is captured."""
+    from heapscope.service.capture_options import CaptureOptions  # noqa: PLC0415
     from heapscope.target.experience import Observed, remember  # noqa: PLC0415
 
     if job.get("observed"):
         remember(job["pid"], job["start_ticks"], job["observed"][0], Observed(*job["observed"][1:]))
-    seen: list[int] = []
 
     def report(progress: CaptureProgress) -> None:
         if progress.pause_ns is not None and progress.phase == "clone":
-            seen.append(progress.pause_ns)
             say("pause", pause_ns=progress.pause_ns)
 
     _check_identity(job)
@@ -152,9 +181,7 @@ def _capture(job: dict[str, Any], cancel: threading.Event) -> Snapshot:
         memory_budget=job["unshared_limit"] or None,
         is_urgent=bool(job.get("urgent")),
     )
-    snapshot = capture(job["pid"], options, report, cancel)
-    _check_identity(job, snapshot.meta.process_start_time)
-    return snapshot
+    return options, report
 
 
 def _check_identity(job: dict[str, Any], start_time: float | None = None) -> None:
@@ -167,11 +194,10 @@ def _check_identity(job: dict[str, Any], start_time: float | None = None) -> Non
         raise TargetGone(f"process {job['pid']} has ended")
 
 
-def _facts(snapshot: Snapshot) -> dict[str, object]:
-    meta = snapshot.meta
+def _facts(meta: SnapshotMeta, objects: int, heap_bytes: int) -> dict[str, object]:
     return {
-        "objects": snapshot.object_count,
-        "heap_bytes": int(snapshot.heap_bytes),
+        "objects": objects,
+        "heap_bytes": heap_bytes,
         "rss_bytes": meta.rss_before_bytes,
         "pause_ns": meta.pause_ns,
         "capture_ns": meta.capture_ns,

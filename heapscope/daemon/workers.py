@@ -77,8 +77,8 @@ class Worker:
         self.pid = process.pid
 
     @classmethod
-    async def start(cls, memory_limit: int, nice: int) -> Worker:
-        """Start a process that waits for its job."""
+    async def start(cls, memory_limit: int, nice: int, *, is_census: bool = False) -> Worker:
+        """Start a process that waits for its job; for a census it loads less."""
         quiet = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -88,6 +88,7 @@ class Worker:
             _PACKAGE_PARENT,
             str(memory_limit),
             str(nice),
+            str(int(is_census)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL if not os.environ.get("HEAPSCOPE_DEBUG") else None,
@@ -246,13 +247,13 @@ class Workshop:
         return self._spare.pid if self._spare is not None else None
 
     async def run(self, job: Job, on_captured: OnCaptured) -> Result:
-        """Do a job in a process of its own."""
-        async with self._lock:
-            spare, self._spare = self._spare, None
+        """Do a job in a process of its own; the ready one is for jobs that are urgent."""
+        spare = await self._take_spare() if job.is_urgent else None
         if spare is not None and not spare.fits(job.capture):
             await spare.end()
             spare = None
-        worker = spare if spare is not None else await Worker.start(int(job.capture.memory_limit), job.nice)
+        memory = int(job.capture.memory_limit)
+        worker = spare if spare is not None else await Worker.start(memory, job.nice, is_census=not job.path)
         self._running.add(worker)
         try:
             return await worker.run(job, on_captured)
@@ -263,6 +264,11 @@ class Workshop:
         """End all workers: each gets the time to release its clone."""
         await self.relax()
         await asyncio.gather(*(worker.end() for worker in list(self._running)), return_exceptions=True)
+
+    async def _take_spare(self) -> Worker | None:
+        async with self._lock:
+            spare, self._spare = self._spare, None
+        return spare
 
     async def _drop_spare(self) -> None:
         if self._spare is not None:
