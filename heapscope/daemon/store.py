@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from heapscope.daemon.model import Details, Kind, Record
-from heapscope.daemon.store_files import Sidecar, StoreFiles, new_id
+from heapscope.daemon.store_files import FILE_MODE, Sidecar, StoreFiles, new_id
 from heapscope.daemon.store_index import Index, Point
 from heapscope.daemon.store_reconcile import Reconciled, reconcile, remove_leftovers
 from heapscope.errors import SnapshotFileError, UsageError
@@ -59,7 +59,7 @@ class Store:
         shown = clean_text(self.files.folder, 500)
         try:
             self.files.prepare()
-            self._lock_file = os.open(self.files.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            self._lock_file = os.open(self.files.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self.close()

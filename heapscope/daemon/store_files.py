@@ -1,6 +1,7 @@
 """The files of the store: their names, and writing them so that a crash at any moment leaves the old or the new state.
 
-Never reads the index; the files are the truth, and the index (store_index.py) is made from them.
+Never reads the index; the files are the truth, and the index (store_index.py) is made from them. Only the daemon's own user may
+read any of it: members of its group ask at the control socket, where each has what is theirs.
 
     STATE/records/TARGET/ID.heapscope     the snapshot, written by a worker
     STATE/records/TARGET/ID.json          the record and its details; a census has only this
@@ -28,6 +29,8 @@ SUFFIX = ".heapscope"  # as snapshot.failures has it, which needs numpy: 30 MB t
 ID = re.compile(r"\d{8}-\d{6}-[0-9a-z]{4}")
 _LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
 MAX_SIDECAR_BYTES = 16 << 20
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
 
 
 class Sidecar(msgspec.Struct, frozen=True):
@@ -67,7 +70,9 @@ class StoreFiles:
     def prepare(self) -> None:
         """Make the folders. Raises OSError."""
         for path in (self.folder, self.records, self.incoming):
-            os.makedirs(path, mode=0o750, exist_ok=True)
+            os.makedirs(path, mode=FOLDER_MODE, exist_ok=True)
+        for path in (self.records, self.incoming):  # whatever an earlier version, or somebody else, allowed
+            os.chmod(path, FOLDER_MODE)
 
     def incoming_path(self, record_id: str) -> str:
         """Where a worker writes a snapshot."""
@@ -87,11 +92,11 @@ class StoreFiles:
         path = self.sidecar_path(record.target, record.id)
         folder = os.path.dirname(path)
         if not os.path.isdir(folder):
-            os.makedirs(folder, mode=0o750, exist_ok=True)
+            os.makedirs(folder, mode=FOLDER_MODE, exist_ok=True)
             sync_folder(self.records)
         temporary = f"{path}.{secrets.token_hex(4)}.tmp"
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(msgspec.json.encode(sidecar))
                 file.flush()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from heapscope.daemon.model import Kind, Record, Trigger
-from heapscope.daemon.store_files import Sidecar
+from heapscope.daemon.store_files import FILE_MODE, Sidecar
 
 VERSION = 1
 MAX_NUMBERS = 10_000  # names remembered: targets make new types without end
@@ -91,7 +91,7 @@ class Index:
 
     def _connect(self) -> None:
         self._base = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        os.chmod(self._path, 0o640)
+        os.chmod(self._path, FILE_MODE)  # what SQLite puts beside it gets the same
         self._base.execute("PRAGMA journal_mode = WAL")
         self._base.execute("PRAGMA synchronous = OFF")
 

@@ -55,6 +55,33 @@ def test_the_suffix_is_that_of_snapshot_files() -> None:
     assert SUFFIX == REAL
 
 
+def test_only_the_daemons_own_user_reads_the_store(store: Store, tmp_path: Path) -> None:
+    """Whatever the umask, and also where an earlier version left folders open; SQLite's own files too."""
+    before = os.umask(0)
+    try:
+        (tmp_path / "old" / "records").mkdir(parents=True)
+        old = Store(str(tmp_path / "old"))
+        old.open()
+        for each in (store, old):
+            record = add(each)
+            each.pin(record.id)
+            folder = Path(each.files.folder)
+            inside = [
+                path for path in folder.rglob("*") if path.suffix != SUFFIX
+            ]  # a worker's, which test_file.py looks at
+            assert {path.name for path in inside} >= {
+                "records",
+                "incoming",
+                "index.sqlite",
+                "lock",
+                f"{record.id}.json",
+            }
+            assert [path for path in inside if path.stat().st_mode & 0o077] == []
+        old.close()
+    finally:
+        os.umask(before)
+
+
 def test_a_record_comes_back_as_it_was(store: Store) -> None:
     """Fields, types, holders, report; found by id, by its beginning, with snap: in front."""
     kept = add(store)
