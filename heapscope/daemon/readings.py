@@ -44,6 +44,7 @@ class Observer:
         return Reading(
             at=wall,
             rss_bytes=rss,
+            swap_bytes=read_swap(pid, self.places.proc),
             limit_bytes=limit.total if limit else None,
             limit_name=limit.name if limit else "",
             ratio=ratio,
@@ -90,6 +91,15 @@ def read_rss(pid: int, proc: str = "/proc") -> int | None:
     """Return the resident bytes of a process, None when it is gone."""
     words = (read_text(f"{proc}/{pid}/statm") or "").split()
     return int(words[1]) * _PAGE if len(words) > 1 else None
+
+
+def read_swap(pid: int, proc: str = "/proc") -> int:
+    """Return the bytes of a process that are in swap; 0 also where the kernel does not say."""
+    for line in (read_text(f"{proc}/{pid}/status") or "").splitlines():
+        if line.startswith("VmSwap:"):
+            words = line.split()
+            return int(words[1]) << 10 if len(words) > 1 and words[1].isdigit() else 0
+    return 0
 
 
 def tightest(rss: int, limits: list[Limit]) -> tuple[Limit | None, float | None]:

@@ -10,12 +10,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from heapscope.daemon.model import Daemon, Details, InstanceStatus, Record, TargetStatus, Trigger
+from heapscope.daemon.model import Daemon, Details, InstanceStatus, Kind, Record, TargetStatus, Trigger
 from heapscope.daemon.store import Store, Totals
 from heapscope.errors import HeapscopeError
 
 MAX_REMEMBERED = 256
 REPORT_S = 300.0  # after which no report is made any more
+MAX_SNAPSHOTS = 4  # looked at for one with a report: the newest ones may not have theirs yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class InstanceFigures:
     details: Details
     judged: Record | None
     judged_details: Details
+    coverage: float | None = None  # of the newest record that knows: a census does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +66,18 @@ class FigureSource:
         return collect
 
     def _of(self, store: Store, status: InstanceStatus) -> InstanceFigures:
-        process = status.instance.process
-        records = store.records(
-            target=status.instance.target, pid=process.pid, start_ticks=process.start_ticks, limit=8
-        )
-        newest = records[0] if records else None
+        newest = next(iter(_records(store, status, limit=1)), None)
         details = self._read(store, newest)
+        # However many censuses came since: a census has neither holders nor a report.
+        snapshots = _records(store, status, kind=Kind.SNAPSHOT, limit=MAX_SNAPSHOTS)
         judged, judged_details = newest, details
-        for record in records:  # a census has no holders
+        for record in snapshots if not details.holders else ():
             found = self._read(store, record)
             if found.holders:
                 judged, judged_details = record, found
                 break
-        return InstanceFigures(status, newest, details, judged, judged_details)
+        known = (record.coverage for record in (newest, *snapshots) if record and record.coverage is not None)
+        return InstanceFigures(status, newest, details, judged, judged_details, next(known, None))
 
     def _read(self, store: Store, record: Record | None) -> Details:
         if record is None:
@@ -89,8 +90,15 @@ class FigureSource:
         except HeapscopeError:
             return Details()  # evicted meanwhile
         # The report comes some time after its record, and may yet come.
-        if details.holders or time.time() - record.captured_at > REPORT_S:
+        if details.holders or record.kind is Kind.CENSUS or time.time() - record.captured_at > REPORT_S:
             self._details[record.id] = details
             while len(self._details) > MAX_REMEMBERED:
                 self._details.popitem(last=False)
         return details
+
+
+def _records(store: Store, status: InstanceStatus, *, limit: int, kind: Kind | None = None) -> tuple[Record, ...]:
+    process = status.instance.process
+    return store.records(
+        target=status.instance.target, pid=process.pid, start_ticks=process.start_ticks, kind=kind, limit=limit
+    )

@@ -201,8 +201,8 @@ def _heap(instances: Iterable[InstanceFigures]) -> Iterator[Metric]:
             continue
         objects.add_metric(_owner(each), each.record.objects)
         size.add_metric(_owner(each), each.record.heap_bytes)
-        if each.record.coverage is not None:
-            coverage.add_metric(_owner(each), each.record.coverage)
+        if each.coverage is not None:
+            coverage.add_metric(_owner(each), each.coverage)
     yield from (objects, size, coverage)
 
 

@@ -13,7 +13,7 @@ from heapscope.daemon.notify import Notifier, passed_sockets, without_systemd
 from heapscope.daemon.pauses import HourLimit, PauseBudget
 from heapscope.daemon.processes import Seen
 from heapscope.daemon.quantities import Ratio, Seconds
-from heapscope.daemon.readings import Observer, read_memory_events, read_pressure, tightest
+from heapscope.daemon.readings import Observer, read_memory_events, read_pressure, read_swap, tightest
 from heapscope.daemon.watching import FIRST_S, TargetWatch
 from heapscope.target.limits import Limit, Places, Resource
 
@@ -170,6 +170,17 @@ def test_the_fullest_limit_counts() -> None:
     assert tightest(100, [host, group]) == (group, 0.75)
     assert tightest(100, [host]) == (host, 0.1)
     assert tightest(100, []) == (None, None)
+
+
+def test_what_is_in_swap_is_read(tmp_path: Path) -> None:
+    """In bytes; nothing where the kernel does not say, or the process is gone."""
+    (tmp_path / "7").mkdir()
+    status = tmp_path / "7" / "status"
+    found = []
+    for text in ("Name:\tx\nVmSwap:\t    12 kB\n", "Name:\tx\n", "VmSwap:\n"):
+        status.write_text(text)
+        found.append(read_swap(7, str(tmp_path)))
+    assert [*found, read_swap(8, str(tmp_path))] == [12 << 10, 0, 0, 0]
 
 
 def test_pressure_and_events_come_from_the_group_or_the_host(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from heapscope.daemon.control.metrics import COMPONENTS, VERDICTS
 from heapscope.daemon.control.metrics_server import replace_file
 from heapscope.daemon.control.observations import Histogram, Observations
 from heapscope.daemon.control.top_names import TopNames, split_other
-from heapscope.daemon.model import OTHER, Details, Event, HolderBytes, TypeCount
+from heapscope.daemon.model import OTHER, Details, Event, HolderBytes, Kind, TypeCount
 from heapscope.errors import UsageError
 from heapscope.service.daemon_client import DaemonClient
 from tests.support.fake_daemon import FakeDaemon, running_extension
@@ -139,6 +140,26 @@ def test_the_verdict_is_one_of_a_list(daemon: FakeDaemon, address: str) -> None:
     assert len(found["heapscope_verdict"]) == len(VERDICTS)
     assert tuple(VerdictKind) == VERDICTS
     assert set(COMPONENTS) == set(Part)
+
+
+def test_censuses_do_not_make_forget_what_only_a_snapshot_knows(daemon: FakeDaemon, address: str) -> None:
+    """Types are those of the newest record; verdict, holders, memory and coverage those of the snapshot before."""
+    record = daemon.keep("api", details=MANY)
+    kept = daemon.store.change(record, verdict="growing", coverage=0.75)
+    counted = Details(types=(TypeCount("app.New", 5, 500),))
+    for _ in range(20):
+        census = replace(
+            kept, id=daemon.store.new_id(), kind=Kind.CENSUS, objects=5, heap_bytes=500, verdict="", coverage=None
+        )
+        daemon.store.add(census, counted)
+    found = samples(scrape(address))
+    api = {"target": "api", "instance_slot": "0"}
+    assert total(found, "heapscope_heap_bytes", **api) == 500
+    assert total(found, "heapscope_type_shallow_bytes", type="app.New", **api) == 500
+    assert total(found, "heapscope_holder_retained_bytes", **api) == record.heap_bytes
+    assert total(found, "heapscope_verdict", kind="growing", **api) == 1
+    assert total(found, "heapscope_memory_component_bytes", component="pymalloc_free", **api) == 600
+    assert total(found, "heapscope_snapshot_coverage_ratio", **api) == 0.75
 
 
 def test_a_file_for_node_exporter_says_the_same(daemon: FakeDaemon, address: str, tmp_path: Path) -> None:
