@@ -40,7 +40,7 @@ class Actions:
         reading = watch.reading
         self._announcer.announce(
             "rule_fired",
-            f"{config.name}: {config.when}",
+            f"{config.name}: {config.when}" + (", which will be so before evidence is whole" if rule.is_early else ""),
             rule=config.name,
             rss_bytes=reading.rss_bytes if reading else None,
             limit_bytes=reading.limit_bytes if reading else None,

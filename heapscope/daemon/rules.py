@@ -30,8 +30,10 @@ class RuleState:
     config: RuleConfig
     condition: Condition = field(init=False)
     last_fired_at: float | None = None  # on the wall
+    is_early: bool = False  # the last firing was before the threshold
     _fired: deque[float] = field(default_factory=deque)  # steady
     _quiet_until: float = 0.0
+    _early_until: float = 0.0
     _failures: int = 0
 
     def __post_init__(self) -> None:
@@ -41,6 +43,21 @@ class RuleState:
         """Whether the rule fires now; whoever asks says afterwards that it did, with ``fire``."""
         return self.is_armed(steady) and self.condition.holds(figures)
 
+    def should_fire_early(self, figures: Figures, steady: float) -> bool:
+        """Whether the rule fires before its threshold is reached; ``figures`` with the share as it will be when evidence is whole.
+
+        Once in a cooldown; the threshold itself makes it fire all the same.
+        """
+        shares = [each for each in self.condition.comparisons if each.figure == "rss_ratio"]
+        is_upper = bool(shares) and all(each.operator in (">", ">=") for each in shares)
+        return is_upper and steady >= self._early_until and self.should_fire(figures, steady)
+
+    def fire_early(self, steady: float, wall: float) -> None:
+        """Note that it fired early: that counts neither for the day nor as the firing at the threshold."""
+        self.is_early = True
+        self.last_fired_at = wall
+        self._early_until = steady + self.config.cooldown
+
     def is_armed(self, steady: float) -> bool:
         """Whether the rule may fire at all."""
         self._forget(steady)
@@ -48,6 +65,7 @@ class RuleState:
 
     def fire(self, steady: float, wall: float) -> None:
         """Note that it fired."""
+        self.is_early = False
         self._fired.append(steady)
         self.last_fired_at = wall
         self._quiet_until = steady + self.config.cooldown
@@ -59,6 +77,9 @@ class RuleState:
             return
         self._failures += 1
         wait = min(float(self.config.cooldown), RETRY_S * 2 ** (self._failures - 1))
+        if self.is_early:
+            self._early_until = steady + wait
+            return
         self._quiet_until = steady + wait
         if self._fired:
             self._fired.pop()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from heapscope.daemon.config import Config, TargetConfig
+from heapscope.daemon.foresight import BYTES_PER_OBJECT, Load, bytes_per_object, seconds_to_spare
 from heapscope.daemon.matching import Chosen, choose
 from heapscope.daemon.model import (
     Instance,
@@ -52,6 +53,7 @@ class InstanceWatch:
     expected_pause_s: float = EXPECTED_S
     expected_bytes: int = 0
     observed: tuple[object, ...] | None = None
+    per_object: float = BYTES_PER_OBJECT
 
     @property
     def names(self) -> dict[str, Any]:
@@ -73,6 +75,7 @@ class InstanceWatch:
             self.expected_pause_s = outcome.pause_ns / 1e9
         if outcome.record is not None:
             self.failures = 0
+            self.per_object = bytes_per_object(outcome.record)
             if outcome.record.file_bytes:
                 self.expected_bytes = outcome.record.file_bytes
         elif outcome.error != "interrupted":
@@ -121,6 +124,7 @@ class TargetWatch:
     rules: dict[int, list[RuleState]] = field(default_factory=dict)
     hour: HourLimit = field(default_factory=HourLimit)
     chosen: Chosen = field(default_factory=lambda: Chosen((), 0, ()))
+    load: Load = field(default_factory=Load)
 
     def update(self, seen: Sequence[Seen], steady: float) -> tuple[list[InstanceWatch], list[InstanceWatch]]:
         """Match anew; return who came and who went."""
@@ -170,6 +174,7 @@ class TargetWatch:
     def _resume_schedule(self, watch: InstanceWatch, newest: Record, steady: float, wall: float) -> None:
         watch.expected_pause_s = newest.pause_ns / 1e9 or EXPECTED_S
         watch.expected_bytes = newest.file_bytes
+        watch.per_object = bytes_per_object(newest)
         age = wall - newest.captured_at
         if watch.next_snapshot is not None and 0 <= age < self.config.interval:
             watch.next_snapshot = steady + float(self.config.interval) - age
@@ -211,6 +216,15 @@ class TargetWatch:
         fired = [rule for rule in rules if rule.should_fire(figures, steady)]
         for rule in fired:
             rule.fire(steady, wall)
+        self.load.look(steady)
+        speed = watch.observer.speed(reading.rss_bytes, steady)
+        spare = seconds_to_spare(reading, speed, watch.per_object, self.load)
+        if spare is not None and spare <= 0:
+            full = {**figures, "rss_ratio": 1.0}  # what it will be when evidence is whole
+            early = [rule for rule in rules if rule not in fired and rule.should_fire_early(full, steady)]
+            for rule in early:
+                rule.fire_early(steady, wall)
+            fired += early
         watch.next_look = steady + pace(self._nearest(watch, steady))
         return fired
 
@@ -223,7 +237,9 @@ class TargetWatch:
         if watch.reading is None:
             return None
         speed = watch.observer.speed(watch.reading.rss_bytes, steady)
-        return seconds_to_threshold(self.rules_of(watch.instance.slot), watch.reading, speed, steady)
+        seconds = seconds_to_threshold(self.rules_of(watch.instance.slot), watch.reading, speed, steady)
+        spare = seconds_to_spare(watch.reading, speed, watch.per_object, self.load)
+        return seconds if seconds is None or spare is None else min(seconds, max(0.0, spare))
 
     def judged(self, watch: InstanceWatch, verdict: str, steady: float, wall: float) -> list[RuleState]:
         """Return the rules that fire on a verdict."""

@@ -119,3 +119,30 @@ def test_a_share_of_a_limit_is_a_threshold_in_bytes() -> None:
     reading = Reading(0.0, 500 * MB, limit_bytes=1 << 30, ratio=0.5)
     assert seconds_to_threshold([rule_of("rss_ratio > 0.75")], reading, 0.0, 0.0) == pytest.approx(2.56)
     assert seconds_to_threshold([rule_of("rss_ratio > 0.75")], Reading(0.0, 500 * MB), 0.0, 0.0) is None
+
+
+def test_a_rule_fires_early_once_and_at_its_threshold_all_the_same() -> None:
+    """The early firing takes nothing from the day; only rules on a share of a limit have one."""
+    rule = rule_of("rss_ratio > 0.75 and rss > 1", cooldown=100, max_per_day=1)
+    now, then = {"rss": 2.0, "rss_ratio": 0.4}, {"rss": 2.0, "rss_ratio": 1.0}
+    assert not rule.should_fire(now, 0.0)
+    assert rule.should_fire_early(then, 0.0)
+    rule.fire_early(0.0, wall=5.0)
+    assert (rule.is_early, rule.last_fired_at, rule.status(0.0).fired_today) == (True, 5.0, 0)
+    assert not rule.should_fire_early(then, 99.0)
+    assert rule.should_fire({"rss": 2.0, "rss_ratio": 0.8}, 10.0)
+    rule.fire(10.0, wall=15.0)
+    assert not rule.is_early
+    assert not rule.should_fire_early(then, 200.0)  # the day is over
+    for when in ("rss > 1", "rss_ratio < 1", "rss_ratio > 0.75 and rss > 5"):
+        assert not rule_of(when).should_fire_early(then, 0.0)
+
+
+def test_an_early_action_that_failed_is_tried_again_soon() -> None:
+    """As others are; the threshold stays armed meanwhile."""
+    rule = rule_of("rss_ratio > 0.75", cooldown=1000)
+    rule.fire_early(0.0, wall=0.0)
+    rule.settle(is_ok=False, steady=1.0)
+    assert not rule.should_fire_early({"rss_ratio": 1.0}, 10.9)
+    assert rule.should_fire_early({"rss_ratio": 1.0}, 11.0)
+    assert rule.is_armed(1.0)
