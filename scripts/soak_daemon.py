@@ -15,10 +15,13 @@ import json
 import os
 import random
 import signal
+import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,8 +42,11 @@ DAY_S = 86400.0
 THRESHOLD = 60 << 20
 SEEN_S = 8.0  # above the threshold for so long, of real time, a rule must have fired
 GROWTH_LIMIT = 20 << 20
+LEVEL_LIMIT = 4 << 20  # from the second to the last third: who goes on growing is not done after a day
 WARM_UP_SHARE = 0.25
-PAUSE_BUDGET = 0.0001
+CURVE_POINTS = 20
+PAUSE_BUDGET = 0.00003  # 2.6 s a day: short enough to be used up at times
+SCRAPE_S = 5.0
 SHORTEST_SLEEP_S = 0.2
 TARGET = """
 import sys, time
@@ -96,6 +102,8 @@ class Soak:
     crossed: set[int] = field(default_factory=set)
     sizes: list[tuple[float, int]] = field(default_factory=list)
     started: int = 0
+    scraped_at: float = 0.0
+    scrapes: int = 0
 
     def step(self) -> None:
         """Start what does not run, end some, and note who is above the threshold."""
@@ -140,6 +148,13 @@ def resident(pid: int) -> int:
     return int(words[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def scraped(address: str) -> bool:
+    """Ask for the metrics, as Prometheus does; tell whether they came."""
+    with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as response:
+        return b"heapscope_target_up" in response.read()
+    return False
+
+
 def clones() -> list[int]:
     """Return the processes that end without a signal: clones of somebody."""
     found = []
@@ -155,12 +170,12 @@ def clones() -> list[int]:
     return found
 
 
-def config_text(folder: Path, names: list[str], interval: str) -> str:
+def config_text(folder: Path, names: list[str], interval: str, census: str, address: str) -> str:
     """Describe all targets."""
     head = f'schema = 1\n[daemon]\nstate_dir = "{folder}/state"\nsocket = "{folder}/sock"\npause_budget = "{PAUSE_BUDGET:f}"\n'
-    head += 'discovery_interval = "200s"\n[daemon.retention]\nmin_free_disk = "1%"\n'
+    head += f'discovery_interval = "200s"\n[daemon.metrics]\nlisten = "{address}"\n[daemon.retention]\nmin_free_disk = "1%"\n'
     for name in names:
-        head += f'[[target]]\nname = "{name}"\nmatch = {{ cmdline = "{name}(-crash)? " }}\ninterval = "{interval}"\nreport = false\nmax_per_hour = 1000\n'
+        head += f'[[target]]\nname = "{name}"\nmatch = {{ cmdline = "{name}(-crash)? " }}\ninterval = "{interval}"\ncensus_interval = "{census}"\nreport = false\nmax_per_hour = 1000\n'
         head += f'[[target.rule]]\nname = "big"\nwhen = "rss > {THRESHOLD}"\ncooldown = "30m"\nmax_per_day = 1000\n'
     return head
 
@@ -170,7 +185,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--targets", type=int, default=20)
-    parser.add_argument("--interval", default="2h")
+    parser.add_argument("--interval", default="4h")
+    parser.add_argument("--census", default="2h")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--serve", nargs=2, metavar=("CONFIG", "SPEED"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -185,7 +201,10 @@ def soak(folder: Path, arguments: argparse.Namespace) -> int:
     """Run the targets and the daemon, then look at what is left."""
     names = [f"soak-target-{number:02}" for number in range(arguments.targets)]
     config, log = folder / "heapscope.toml", folder / "log"
-    config.write_text(config_text(folder, names, arguments.interval))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    config.write_text(config_text(folder, names, arguments.interval, arguments.census, address))
     speed = DAY_S / (arguments.minutes * 60)
     with log.open("wb") as stream:
         daemon = subprocess.Popen([sys.executable, __file__, "--serve", str(config), str(speed)], stderr=stream)
@@ -194,7 +213,11 @@ def soak(folder: Path, arguments: argparse.Namespace) -> int:
     try:
         while time.monotonic() - begun < arguments.minutes * 60 and daemon.poll() is None:
             state.step()
-            state.sizes.append((time.monotonic() - begun, resident(daemon.pid)))
+            now = time.monotonic() - begun
+            state.sizes.append((now, resident(daemon.pid)))
+            if now - state.scraped_at > SCRAPE_S:
+                state.scraped_at = now
+                state.scrapes += scraped(address)
             time.sleep(0.5)
         code = daemon.poll()
         daemon.send_signal(signal.SIGTERM)
@@ -229,11 +252,15 @@ def judge(
     missed = (state.crossed & found) - fired
     warm = [size for at, size in state.sizes if at >= WARM_UP_SHARE * state.sizes[-1][0]]
     growth = (max(warm[-20:]) - min(warm[:20])) if warm else 0
+    third = len(state.sizes) // 3
+    climb = statistics.median([size for _, size in state.sizes[-third:]]) - statistics.median(
+        [size for _, size in state.sizes[third : 2 * third]]
+    )
     store = Store(str(folder / "state"))
     store.open()
     Retention(store).tidy(RetentionConfig(), wall)
     records = store.records()
-    paused = sum(record.pause_ns for record in records) / 1e9
+    paused = sum(event.get("pause_ns", 0) for event in events if event["event"].endswith("_stored")) / 1e9
     allowed = PAUSE_BUDGET * (scaled_s + START_S) + 0.1
     periods = [
         (one.target, one.slot, one.kind, one.captured_at // 3600)
@@ -243,12 +270,14 @@ def judge(
     problems = {
         "the daemon ended early": code is not None,
         "the daemon grew": growth > GROWTH_LIMIT,
+        "the daemon goes on growing": climb > LEVEL_LIMIT,
         "a rule was missed": bool(missed),
         "somebody who grew was never found": bool(state.crossed - found),
         "a clone is left": bool(left),
         "retention is not exact": bool(plan(records, RetentionConfig(), wall)) or len(set(periods)) < len(periods),
         "more was paused than the budget allows": paused > allowed,
         "an internal error": "internal_error" in kinds,
+        "no metrics came": not state.scrapes,
     }
     print(f"{scaled_s / 3600:.1f} h, {state.started} processes of {len(state.names)} targets; events {kinds}")
     failures = [f"{event['error']}: {event['message']}" for event in events if event["event"] == "capture_failed"]
@@ -259,6 +288,10 @@ def judge(
     print(
         f"daemon {warm[0] >> 10}K -> {warm[-1] >> 10}K after warm-up ({growth >> 10:+}K); paused {paused * 1e3:.1f} ms of {allowed * 1e3:.1f} ms"
     )
+    points = [
+        state.sizes[number * (len(state.sizes) - 1) // CURVE_POINTS][1] >> 20 for number in range(CURVE_POINTS + 1)
+    ]
+    print(f"its size over time, MB: {points}; from the second to the last third {int(climb) >> 10:+}K")
     print(
         f"above the threshold for {SEEN_S:.0f} s: {len(state.crossed)} processes, without a rule: {sorted(missed)}; clones left: {left}"
     )
