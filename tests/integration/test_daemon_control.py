@@ -169,10 +169,18 @@ def test_a_real_prometheus_scrapes_it_and_the_sums_hold(daemon: Running, tmp_pat
         subprocess.Popen([*words, f"--web.listen-address=127.0.0.1:{port}"], stderr=log) as process,
     ):
         try:
+            DaemonClient(f"{daemon.folder}/control.sock").capture(target="api")
+            until(lambda: ask("heapscope_verdict == 1"))  # the report has been made: what follows is with its figures
             by = "by (target, instance_slot)"
-            off = f"sum {by} (heapscope_memory_component_bytes) - sum {by} (heapscope_memory_rss_bytes)"
-            found = until(lambda: ask(off))
-            assert {row["value"][1] for row in found} == {"0"}
+            for parts, whole in (
+                ("heapscope_memory_component_bytes", "heapscope_memory_rss_bytes"),
+                ("heapscope_type_shallow_bytes", "heapscope_heap_bytes"),
+                ("heapscope_type_objects", "heapscope_heap_objects"),
+                ("heapscope_holder_retained_bytes", "heapscope_heap_bytes"),
+            ):
+                found = until(lambda parts=parts, whole=whole: ask(f"sum {by} ({parts}) - sum {by} ({whole})"))
+                assert {row["value"][1] for row in found} == {"0"}, parts
+            assert len(ask("heapscope_memory_component_bytes")) > 5
             assert ask("heapscope_target_up")[0]["value"][1] == "1"
         finally:
             process.kill()
