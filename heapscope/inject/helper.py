@@ -30,6 +30,7 @@ from heapscope.inject.injectors import injectors_for
 from heapscope.inject.model import Injection, Injector, InjectRequest
 from heapscope.inject.protocol import encode_error, receive_message, send_message
 from heapscope.inject.ptrace_injector import PtraceInjector
+from heapscope.inject.refusal import failed_call
 from heapscope.inject.stopped_world import forget_stoppers
 
 _ATTEMPTS = 12
@@ -122,7 +123,7 @@ def serve(channel: socket.socket) -> None:
 
 
 def _say_error(channel: socket.socket, error: HeapscopeError | OSError) -> None:
-    known = error if isinstance(error, HeapscopeError) else HeapscopeError(f"injection failed: {error}")
+    known = error if isinstance(error, HeapscopeError) else failed_call(error)
     with contextlib.suppress(OSError):
         send_message(channel, {"error": encode_error(known)})
 

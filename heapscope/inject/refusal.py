@@ -1,11 +1,11 @@
-"""What it means that the kernel refused the clone, and what to do next. Pure: an error number in, an error out."""
+"""What it means that the kernel refused the clone, or a call of ours, and what to do next. Pure: an error number in, an error out."""
 
 from __future__ import annotations
 
 import errno
 import os
 
-from heapscope.errors import BudgetExceeded, CloneForbidden, HeapscopeError
+from heapscope.errors import BudgetExceeded, CloneForbidden, HeapscopeError, PermissionRefused
 
 
 def clone_refused(pid: int, number: int) -> HeapscopeError:
@@ -34,3 +34,13 @@ def clone_refused(pid: int, number: int) -> HeapscopeError:
         f"process {pid} may not be cloned: {reason} ({errno.errorcode.get(number, number)})",
         hint=f"heapscope doctor {pid}",
     )
+
+
+def failed_call(error: OSError) -> HeapscopeError:
+    """Return the error for a system call of the helper that failed after the target could be traced."""
+    if isinstance(error, PermissionError):
+        return PermissionRefused(
+            f"injection is not allowed to go on: {error}",
+            hint="a filter of system calls on heapscope itself: it needs ptrace, process_vm_writev, pidfd_getfd",
+        )
+    return HeapscopeError(f"injection failed: {error}")

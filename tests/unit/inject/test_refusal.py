@@ -8,7 +8,7 @@ import pytest
 
 from heapscope.errors import ExitCode, PermissionRefused
 from heapscope.inject.protocol import decode_error, encode_error
-from heapscope.inject.refusal import clone_refused
+from heapscope.inject.refusal import clone_refused, failed_call
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,12 @@ def test_each_error_number_has_its_reason_and_its_remedy(number: int, code: Exit
     assert name in error.message
     assert remedy in error.hint
     assert not isinstance(error, PermissionRefused)
+
+
+def test_a_call_of_ours_that_is_forbidden_is_a_matter_of_permission() -> None:
+    """A hardened unit without one of the calls; everything else is what it was called."""
+    refused = failed_call(OSError(errno.EPERM, "cannot write 8 bytes"))
+    assert refused.exit_code == ExitCode.PERMISSION
+    assert "cannot write 8 bytes" in refused.message
+    assert "process_vm_writev" in refused.hint
+    assert failed_call(OSError(errno.EFAULT, "bad address")).exit_code == ExitCode.INTERNAL
