@@ -4,6 +4,7 @@ Never looks at an instance, only at types; what is found once serves every objec
 """
 
 from heapscope.agent import facts, references
+from heapscope.agent.caches import LEAST_SIZE as CACHE_SIZE
 from heapscope.agent.contents import fingerprints_of
 from heapscope.agent.entry import object_and_values
 from heapscope.agent.instances import InstanceReader
@@ -56,6 +57,7 @@ class Plan:
         "fingerprints",
         "fixed_size",
         "flags",
+        "is_cache",
         "is_heap",
         "itemsize",
         "length",
@@ -121,6 +123,7 @@ class PlanMaker:
         if array is not None:
             self._special[id(array)] = references.make_array(array)
         self.array_type = 0 if array is None else id(array)
+        self._cache_type = self._loaded_type(modules, "_functools", "_lru_cache_wrapper")
         self._struct_type = self._loaded_type(modules, "_struct", "Struct")
         self._type_references = references.make_type(referents)
         self._dict_subclass = references.make_dict_subclass(referents)
@@ -145,6 +148,7 @@ class PlanMaker:
         plan.sizeof = self._sizeof(kind)
         if self._struct_type is not None and id(self._struct_type) in mro:
             plan.sizeof = make_struct_size(self._struct_type, plan.sizeof)
+        plan.is_cache = self._cache_type is not None and id(self._cache_type) in mro and plan.basicsize >= CACHE_SIZE
         plan.fixed_size = plan.basicsize if plan.sizeof is _OBJECT_SIZEOF and not plan.itemsize else None
         plan.fingerprints = fingerprints_of(kind)
         plan.length = None

@@ -142,3 +142,21 @@ def make_frame(referents, executing, minor):
         return result
 
     return references
+
+
+def with_dict(referents, attributes):
+    """Return the referents of an instance whose inline values have a dict object: the dict, and not its values too.
+
+    3.13.0 shows the values, newer releases the dict.
+    """
+    if id(attributes) in map(id, referents):
+        return referents
+    shown = list(map(id, attributes.values()))
+    result = []
+    for item in referents:
+        if id(item) in shown:
+            shown.remove(id(item))
+        else:
+            result.append(item)
+    result.append(attributes)
+    return result

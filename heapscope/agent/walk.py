@@ -8,9 +8,11 @@ runs per object only for instances. Time O(n + m); about 100 bytes per object fo
 """
 
 from heapscope.agent import facts
+from heapscope.agent.caches import CacheCounts
 from heapscope.agent.codes import CODE, CodePlaces
 from heapscope.agent.layout import FREE_THREADED
 from heapscope.agent.plans import RANK_DICTS, RANK_TYPES
+from heapscope.agent.references import with_dict
 from heapscope.agent.sizes import RowSizes
 from heapscope.agent.stream import PACKED, REFERENCES_PER_FRAME, pack_words
 from heapscope.wire.protocol import NO_LENGTH, OBJECTS_PER_FRAME, Flag, Kind
@@ -33,24 +35,6 @@ class TooManyObjects(Exception):
     """More objects than the options allow."""
 
 
-def with_dict(referents, attributes):
-    """Return the referents of an instance whose inline values have a dict object: the dict, and not its values too.
-
-    3.13.0 shows the values, newer releases the dict.
-    """
-    if id(attributes) in map(id, referents):
-        return referents
-    shown = list(map(id, attributes.values()))
-    result = []
-    for item in referents:
-        if id(item) in shown:
-            shown.remove(id(item))
-        else:
-            result.append(item)
-    result.append(attributes)
-    return result
-
-
 class Walker:
     """One walk over one heap; run() once."""
 
@@ -69,6 +53,7 @@ class Walker:
         self._pending = []
         self._types = []
         self.codes = CodePlaces(stream, plans.minor)
+        self.caches = CacheCounts(stream, memory)
         self.type_count = 0
         self._sizes = RowSizes(tools, roots.executing, young, middle)
         self._unfrozen = tools.unfrozen
@@ -103,6 +88,7 @@ class Walker:
             self._process(groups)
         self._send_types(1)
         self.codes.flush()
+        self.caches.flush()
         self._stream.flush()
 
     def readers(self):
@@ -174,6 +160,8 @@ class Walker:
             self._take_types(objects)
         elif plan.address == CODE:
             self.codes.take(objects)
+        elif plan.is_cache:
+            self.caches.take(objects)
         raw = None if plan.fixed_size is not None else list(map(plan.sizeof, objects))
         flags, requested, allocated = self._sizes.columns(plan, objects, raw)
         if plan.length is None:

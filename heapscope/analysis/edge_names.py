@@ -124,9 +124,7 @@ class EdgeNames:
     def _shapes(self) -> dict[tuple[int, int], tuple[str, ...]]:
         types, fingerprints = self._snapshot.type_index, self._snapshot.fingerprint
         return {
-            (int(types[example]), int(fingerprints[example])): names
-            for example, names in self._snapshot.naming.shapes
-            if int(fingerprints[example])
+            (int(types[example]), int(fingerprints[example])): names for example, names in self._snapshot.naming.shapes
         }
 
     @cached_property

@@ -230,7 +230,7 @@ class _Shapes:
         """Give the number of the attribute at a position of each object; NONE where there is none."""
         found = np.full(q.size, NONE, dtype=np.uint32)
         types, fingerprints = self._snapshot.type_index, self._snapshot.fingerprint
-        asked = np.flatnonzero(self._has_shape[types[q]] & (fingerprints[q] != 0))
+        asked = np.flatnonzero(self._has_shape[types[q]])
         if not asked.size:
             return found
         q, at = q[asked], at[asked]

@@ -30,7 +30,7 @@ class EdgeLabels:
         for index, name in snapshot.naming.names.items():
             self._of_text[index] = numbers.setdefault(clean_text(name, _MAX_LABEL), len(numbers))
         self._is_dict = np.array([info.name == "builtins.dict" for info in snapshot.types], dtype=np.bool_)
-        shapes = [(example, names) for example, names in snapshot.naming.shapes if int(snapshot.fingerprint[example])]
+        shapes = snapshot.naming.shapes
         examples = np.array([example for example, _ in shapes], dtype=np.int64)
         keys = _mixed(snapshot, examples)
         order = np.argsort(keys, kind="stable")

@@ -18,6 +18,7 @@ import numpy as np
 from heapscope.errors import CaptureInconsistent
 from heapscope.snapshot import records
 from heapscope.snapshot.addresses import AddressIndex, DuplicateAddress
+from heapscope.snapshot.caches import CachesBuilder
 from heapscope.snapshot.codes import CodesBuilder
 from heapscope.snapshot.columns import GrowableColumn, RowColumns
 from heapscope.snapshot.joining import resolve_roots, with_subclass_counts
@@ -66,6 +67,7 @@ class SnapshotBuilder:
         self._host_roots: list[records.RootRecord] = []
         self._naming = NamingBuilder()
         self._codes = CodesBuilder()
+        self._caches = CachesBuilder()
         self._warnings: list[str] = []
         self._references_due = 0  # of the one object whose references did not fit into its OBJECTS frame
         self._is_built = False
@@ -118,6 +120,8 @@ class SnapshotBuilder:
             self._feed_instances(records.parse_list(value, "instances", records.MAX_TYPES))
         elif kind == Kind.SHAPES:
             self._naming.feed_shapes(value)
+        elif kind == Kind.CACHES:
+            self._caches.feed(value)
         elif kind == Kind.ROOTS:
             roots = records.parse_list(value, "roots", records.MAX_ROOTS - len(self._roots))
             self._roots.extend(records.parse_root(root) for root in roots)
@@ -216,7 +220,7 @@ class SnapshotBuilder:
         except (DuplicateAddress, ValueError) as error:
             raise _inconsistent(str(error)) from error
         roots = resolve_roots([*self._roots, *self._host_roots], index)
-        naming = self._naming.build(index)
+        naming, caches = self._naming.build(index), self._caches.build(index)
         del index
         types = with_subclass_counts(self._types)
         return Snapshot(
@@ -236,6 +240,7 @@ class SnapshotBuilder:
             dangling_reference_count=dangling,
             naming=naming,
             codes=codes,
+            caches=caches,
             meta=dataclasses.replace(meta, warnings=self._all_warnings(meta, dangling)),
         )
 

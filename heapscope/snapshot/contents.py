@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from heapscope.oversight import UNWATCHED, Oversight
 from heapscope.snapshot import records
+from heapscope.snapshot.caches import parse_caches
 from heapscope.snapshot.codes import parse_codes
 from heapscope.snapshot.layout import Transform
 from heapscope.snapshot.memory import MemoryFacts
@@ -24,6 +25,7 @@ from heapscope.snapshot.model import (
     COLUMN_TYPES,
     MAX_OBJECTS,
     NO_OBJECT,
+    CacheCounts,
     CodeTable,
     InstanceFacts,
     Naming,
@@ -41,6 +43,7 @@ Result = TypeVar("Result")
 
 RECORD_SECTIONS = ("meta", "types", "instances", "roots")
 NAMING = "naming"  # optional: files from before it, and of collectors that know no names, do not have it
+CACHES = "caches"  # optional: what lru_caches have counted
 CODES = "codes"  # optional as well, with its columns
 CODE_COLUMNS = ("code_object", "code_line", "code_file")  # u32 per code object whose place is known
 TYPE_COLUMNS = ("type_count", "type_shallow", "type_allocated")  # u64 per type: what opening to a table of types needs
@@ -180,6 +183,11 @@ def decode_naming(raw: bytes, object_count: int) -> Naming:
         return parse_naming(_json(NAMING, raw), object_count)
     except records.RecordError as error:
         raise ContentsError(f"a record is wrong: {error}") from error
+
+
+def decode_caches(raw: bytes, object_count: int) -> tuple[CacheCounts, ...]:
+    """Read the section caches. Raises ContentsError."""
+    return _parsed(CACHES, lambda: parse_caches(_json(CACHES, raw), object_count))
 
 
 def decode_codes(raw: bytes, columns: Sequence[U32Array], object_count: int) -> CodeTable:

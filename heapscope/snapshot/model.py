@@ -139,6 +139,17 @@ class CodeTable:
     files: tuple[str, ...] = ()
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class CacheCounts:
+    """What an lru_cache has counted. Its results are the items of the dict ``table_index``; ``limit`` is None without a maxsize."""
+
+    object_index: int
+    table_index: int
+    hits: int
+    misses: int
+    limit: int | None
+
+
 _NONE_U32 = np.empty(0, dtype=np.uint32)
 _NONE_U32.setflags(write=False)
 NO_CODES = CodeTable(_NONE_U32, _NONE_U32, _NONE_U32)
@@ -165,6 +176,7 @@ class Snapshot:
     dangling_reference_count: int = 0
     naming: Naming = Naming()
     codes: CodeTable = NO_CODES
+    caches: tuple[CacheCounts, ...] = ()
     memory: MemoryFacts | None = None
     """Where the memory of the process was when it was captured; None where that is not known."""
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 
@@ -31,10 +31,11 @@ THREADS = 2
 _SUMMED = ("type_index", "shallow", "allocated")
 _READ = frozenset(
     {
-        *(*contents.RECORD_SECTIONS, contents.NAMING, contents.MEMORY, contents.CODES, *contents.CODE_COLUMNS),
-        *(*contents.TYPE_COLUMNS, contents.ROOT_OBJECTS, *COLUMN_TYPES),
+        *(*contents.RECORD_SECTIONS, contents.NAMING, contents.CACHES, contents.MEMORY),
+        *(contents.CODES, *contents.CODE_COLUMNS, *contents.TYPE_COLUMNS, contents.ROOT_OBJECTS, *COLUMN_TYPES),
     }
 )
+Record = TypeVar("Record")
 _U64 = np.dtype("<u8")
 _U32 = np.dtype("<u4")
 
@@ -179,8 +180,9 @@ class SnapshotFile:
                 instances=contents.decode_instances(self._records("instances")),
                 roots=self._roots(columns["address"]),
                 dangling_reference_count=self.dangling_reference_count,
-                naming=self._naming(),
+                naming=self._optional(contents.NAMING, contents.decode_naming, Naming()),
                 codes=self._codes(),
+                caches=self._optional(contents.CACHES, contents.decode_caches, ()),
                 memory=self.memory,
                 **columns,
             )
@@ -206,10 +208,10 @@ class SnapshotFile:
             table = contents.sum_by_type(self.types, *(columns[name] for name in _SUMMED), oversight=oversight)
             contents.check_same_sums(self.type_table, table)
 
-    def _naming(self) -> Naming:
-        if contents.NAMING not in self._reader.sections:
-            return Naming()
-        return contents.decode_naming(self._records(contents.NAMING), self._object_count)
+    def _optional(self, name: str, decode: Callable[[bytes, int], Record], absent: Record) -> Record:
+        if name not in self._reader.sections:
+            return absent
+        return decode(self._records(name), self._object_count)
 
     def _codes(self) -> CodeTable:
         if not {contents.CODES, *contents.CODE_COLUMNS} & self._reader.sections.keys():

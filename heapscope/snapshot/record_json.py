@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from heapscope.oversight import UNWATCHED, Oversight
 from heapscope.snapshot import contents, records
+from heapscope.snapshot.caches import caches_record
 from heapscope.snapshot.codes import codes_record
 from heapscope.snapshot.memory_record import memory_record
 from heapscope.snapshot.model import Snapshot
@@ -22,7 +23,7 @@ Item = TypeVar("Item")
 
 
 def encode_records(snapshot: Snapshot, name: str, oversight: Oversight = UNWATCHED) -> bytes:
-    """Give the JSON of one of the RECORD_SECTIONS, of NAMING, of CODES, or of MEMORY. Raises Cancelled."""
+    """Give the JSON of one of the RECORD_SECTIONS, of NAMING, of CACHES, of CODES, or of MEMORY. Raises Cancelled."""
     if name == "meta":
         value: object = {
             **records.meta_record(snapshot.meta),
@@ -34,6 +35,8 @@ def encode_records(snapshot: Snapshot, name: str, oversight: Oversight = UNWATCH
         return _encode_list(snapshot.instances, records.instances_record, oversight)
     elif name == contents.NAMING:
         value = naming_record(snapshot.naming)
+    elif name == contents.CACHES:
+        value = caches_record(snapshot.caches)
     elif name == contents.CODES:
         value = codes_record(snapshot.codes)
     elif name == contents.MEMORY:

@@ -58,6 +58,8 @@ def _record_sections(snapshot: Snapshot) -> tuple[str, ...]:
     names: tuple[str, ...] = contents.RECORD_SECTIONS
     if snapshot.naming.names or snapshot.naming.shapes:
         names = (*names, contents.NAMING)
+    if snapshot.caches:
+        names = (*names, contents.CACHES)
     if snapshot.memory is not None:
         names = (*names, contents.MEMORY)
     return (*names, contents.CODES) if snapshot.codes.names else names

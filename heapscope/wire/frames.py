@@ -26,6 +26,7 @@ KNOWN_KINDS = frozenset(
         Kind.NAMES,
         Kind.CODES,
         Kind.COUNTS,
+        Kind.CACHES,
         Kind.PICTURE,
     )
 )

@@ -76,6 +76,7 @@ class Kind:
     NAMES = 12  # u64 address | u8 length | ASCII text, repeated: interned strings that are names
     CODES = 13  # where code objects were written, see above
     COUNTS = 14  # [[type name, objects, shallow, allocated], ...]: all that a census says between HELLO and END; names may repeat
+    CACHES = 15  # [[address, address of its dict, hits, misses, maxsize], ...] of lru_caches; a maxsize of -1 is none
     PICTURE = 20  # a piece of a picture, UTF-8 text in the dot language; only where the clone draws (agent/drawing.py)
 
 
@@ -106,8 +107,8 @@ COLUMNS = (
 ``shallow`` counts requested bytes, ``allocated`` the same blocks rounded as the allocator rounds them.
 ``fingerprint`` is equal for equal contents within one snapshot, 0 for none: of exact str and bytes the target's own hash
 of them; of an exact dict whose keys are all exact str the sum of the hashes of its keys, mod 2**64 (its *key shape*); of an
-instance that keeps its attributes without a dict a hash of which these are, in order (native collector only), and its first
-references are these attributes in that order.
+instance that keeps its attributes without a dict, or in slots, a hash of which these are, in order (native collector only),
+and its first references are these attributes in that order. Where all slots are filled, which is usual, that hash is 0.
 """
 
 NO_LENGTH = (1 << 64) - 1
@@ -195,6 +196,7 @@ INSTANCE_KEYS = (
 
 MAX_NAME = 512
 MAX_PATH = 4096
+MAX_CACHES = 1 << 14  # lru_caches of which the counts are known
 MAX_CODES = 1 << 20
 MAX_CODE_FILES = 1 << 16
 MAX_ATTRIBUTES = 512

@@ -158,6 +158,7 @@ class Heap:
         self.names: list[tuple[HeapObject, str]] = []
         self.shapes: list[tuple[HeapObject, list[str]]] = []
         self.codes: list[tuple[int, str, int, str]] = []
+        self.caches: list[tuple[HeapObject, HeapObject, int, int, int]] = []
 
     def type(self, name: str, **changes: Any) -> int:
         """Describe a type, once; give its address."""
@@ -228,6 +229,9 @@ class Heap:
             frames.append((Kind.NAMES, names_payload([(item.address, name) for item, name in self.names])))
         if self.shapes:
             frames.append((Kind.SHAPES, encode_value([[item.address, names] for item, names in self.shapes])))
+        if self.caches:
+            counts = [[cache.address, table.address, *rest] for cache, table, *rest in self.caches]
+            frames.append((Kind.CACHES, encode_value(counts)))
         if self.codes:
             frames.append((Kind.CODES, codes_payload(self.codes)))
         frames.append(self.end())

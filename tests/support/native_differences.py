@@ -88,8 +88,14 @@ def may_differ(found: Comparison, column: str, address: int, grown: set[int]) ->
         column == "fingerprint" and found.python.column(column, address) == 0
     ):  # of attributes without a dict: native only
         state = (found.native.column("flags", address) & Flag.DICT_STATE_MASK) >> Flag.DICT_STATE_SHIFT
-        return state in {DictState.VALUES, DictState.INLINE}
+        return state in {DictState.VALUES, DictState.INLINE} or has_slots(found, address)
     return name == "builtins.dict" and address in grown
+
+
+def has_slots(found: Comparison, address: int) -> bool:
+    """Whether a class of an object has slots."""
+    types = found.native.types
+    return any(types[kind].has_slots for kind in found.native.type_of(address).mro if kind in types)
 
 
 # ---- types, instances, roots ----

@@ -112,7 +112,7 @@ enum {
 
 /* ---- the wire (heapscope/wire/protocol.py) ---- */
 
-enum { KIND_HELLO = 1, KIND_TYPES = 2, KIND_ROOTS = 4, KIND_INSTANCES = 5, KIND_PROGRESS = 6, KIND_END = 7, KIND_ERROR = 8, KIND_PACKED = 10, KIND_SHAPES = 11, KIND_NAMES = 12, KIND_CODES = 13, KIND_COUNTS = 14 };
+enum { KIND_HELLO = 1, KIND_TYPES = 2, KIND_ROOTS = 4, KIND_INSTANCES = 5, KIND_PROGRESS = 6, KIND_END = 7, KIND_ERROR = 8, KIND_PACKED = 10, KIND_SHAPES = 11, KIND_NAMES = 12, KIND_CODES = 13, KIND_COUNTS = 14, KIND_CACHES = 15 };
 enum {
     ROW_TRACKED = 1 << 0,
     ROW_FROZEN = 1 << 1,
@@ -187,7 +187,7 @@ struct Plan {
     enum EdgeKind edges;
     enum SizeKind size;
     enum InstanceMode mode;
-    u8 is_heap, is_type, is_dict, is_function, is_frame, is_plain_text, is_text, is_met, adds_type; /* adds_type: 2 is unknown yet */
+    u8 is_heap, is_type, is_dict, is_function, is_frame, is_plain_text, is_text, is_cache, is_met, adds_type; /* adds_type: 2 is unknown yet */
     long length_offset; /* 0 where the type has none */
     Traverse traverse;
     IsGc is_gc;
@@ -200,6 +200,8 @@ struct Plan {
     u64 weakly_referenced, replaced, shapes, names, truncated;
     u32 first_shape, first_name; /* lists in tallies.c */
     u32 own_sizes, first_own_size; /* how many different ones, and the list in own_sizes.c */
+    u32 slots, first_slot; /* those that tp_traverse shows first, in slots.c; 0 where it need not */
+    Object example; /* an instance that has them all filled */
     struct Plan *next; /* plans with tallies */
     /* of a census */
     struct Figures counted;
@@ -373,6 +375,16 @@ void shapes_send(void);
 /* own_sizes.c */
 void own_size_add(struct Plan *plan, u64 bytes);
 void own_sizes_put(const struct Plan *plan);
+
+/* slots.c */
+void slots_find(struct Plan *plan);
+enum { SLOTS_ALL_FILLED = 0, SLOTS_NOT_KNOWN = 1 };
+u64 slots_fingerprint(struct Plan *plan, Object object, const Object *shown, u64 count);
+void slots_send(void);
+
+/* caches.c */
+void caches_add(Object object); /* an lru_cache */
+void caches_send(void);
 
 /* edges.c */
 void edges_collect(struct Plan *plan, Object object, Visit visit);

@@ -162,6 +162,7 @@ static void choose_edges(struct Plan *plan)
     plan->is_frame = type == SYMBOL(PyFrame_Type);
     plan->is_text = type == SYMBOL(PyUnicode_Type);
     plan->is_plain_text = type == SYMBOL(PyUnicode_Type) || type == SYMBOL(PyBytes_Type);
+    plan->is_cache = has_base_named(type, "functools._lru_cache_wrapper");
     int is_array = has_base_named(type, "numpy.ndarray");
     if (plan->is_dict)
         plan->edges = EDGES_DICT;
@@ -257,6 +258,8 @@ static struct Plan *make_plan(Object type)
     choose_edges(plan);
     choose_boundary(plan);
     choose_instances(plan);
+    if (plan->mode != INSTANCE_NO)
+        slots_find(plan);
     u64 at = slot_of(type) & (slot_count - 1);
     while (slots[at] != NULL)
         at = (at + 1) & (slot_count - 1);

@@ -18,7 +18,7 @@ static u64 scratch_size;
 static struct Current {
     struct Plan *plan;
     Object object;
-    const struct Row *row;
+    struct Row *row;
     u64 refcount;
     const u64 *seed;
     int is_sent;
@@ -73,6 +73,8 @@ static int discover(Object object, void *unused)
 
 static void send_row(int has_references)
 {
+    if (!current.is_sent && current.plan->slots != 0) /* what was collected begins with them */
+        current.row->fingerprint = slots_fingerprint(current.plan, current.object, scratch, scratch_size);
     if (!current.is_sent)
         stream_row(current.plan, current.object, current.refcount, current.row, has_references);
     current.is_sent = 1;
@@ -223,6 +225,8 @@ static void take_object(Object object, unsigned generation)
         names_add(object);
     if (plan->edges == EDGES_CODE && !walk.is_census)
         codes_add(object);
+    if (plan->is_cache && !walk.is_census)
+        caches_add(object);
     if (plan->edges == EDGES_NONE && !plan->is_heap) {
         stream_row(plan, object, refcount, &row, 0);
         return;
@@ -426,6 +430,8 @@ __attribute__((visibility("default"))) void heapwalk_run(void)
         codes_flush();
         tally_send();
         shapes_send();
+        slots_send();
+        caches_send();
         roots_send();
     }
     send_end();

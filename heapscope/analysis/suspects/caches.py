@@ -1,7 +1,7 @@
 """Caches that never drop anything: ``functools.lru_cache(maxsize=None)``, which is ``functools.cache``.
 
-Never takes a cache with a limit for one without. A cache with a limit keeps its results in links of a list, one without keeps
-them as they are: that tells the two apart whatever the version. No I/O.
+Never takes a cache with a limit for one without. The capture says what each counts and what its limit is; where it does not, a
+cache with a limit keeps its results in links of a list, and one without as they are. No I/O.
 """
 
 from __future__ import annotations
@@ -14,35 +14,50 @@ from heapscope.analysis.suspects.model import Suspect, SuspectKind
 from heapscope.analysis.suspects.naming import Naming
 from heapscope.analysis.suspects.scene import Scene
 from heapscope.analysis.suspects.wording import address_of
+from heapscope.snapshot.model import CacheCounts
 from heapscope.units import clean_text, format_bytes, format_count
 
-_WRAPPER, _LINK = "functools._lru_cache_wrapper", "functools._lru_list_element"
+_WRAPPER, LINK = "functools._lru_cache_wrapper", "functools._lru_list_elem"
 _PROBED = 16  # results that are looked at for links
+_FEW_HITS = 0.1  # of all calls: what is kept is hardly ever asked for again
 
 
 def find_caches(scene: Scene, naming: Naming) -> list[Found]:
     """Find the large caches without a limit."""
     least = max(thresholds.LISTED_BYTES, int(thresholds.CACHE_SHARE * scene.snapshot.heap_bytes))
+    counts = {one.object_index: one for one in scene.snapshot.caches}
     found = []
     for wrapper in scene.named(_WRAPPER).tolist():
         if scene.retained(wrapper) < least:
             continue
-        cache = scene.first_of(wrapper, "builtins.dict")
+        known = counts.get(wrapper)
+        cache = known.table_index if known is not None else scene.first_of(wrapper, "builtins.dict")
         entries = None if cache is None else scene.length(cache)
-        if cache is None or entries is None or entries < thresholds.CACHE_ENTRIES or has_limit(scene, cache):
+        if cache is None or entries is None or entries < thresholds.CACHE_ENTRIES or _has_limit(scene, cache, known):
             continue
-        found.append(_describe(scene, naming, wrapper, cache, entries))
+        found.append(_describe(scene, naming, wrapper, cache, entries, known))
     return found
 
 
-def has_limit(scene: Scene, cache: int) -> bool:
-    """Tell by its results whether the dict of an ``lru_cache`` has a maxsize."""
+def _has_limit(scene: Scene, cache: int, known: CacheCounts | None) -> bool:
+    if known is not None:
+        return known.limit is not None
     count = scene.length(cache) or 0
     results = scene.references(cache)[count : count + _PROBED].tolist()
-    return any(scene.type_name(one) == _LINK for one in results)
+    return any(scene.type_name(one) == LINK for one in results)
 
 
-def _describe(scene: Scene, naming: Naming, wrapper: int, cache: int, entries: int) -> Found:
+def say_counts(known: CacheCounts) -> str:
+    """Say how often an ``lru_cache`` was asked, and how often that was of use."""
+    calls = known.hits + known.misses
+    if not calls:
+        return "it was never asked since it was last cleared"
+    share = known.hits / calls
+    text = f"asked {format_count(calls)} times: {format_count(known.hits)} hits ({share:.0%}), {format_count(known.misses)} misses"
+    return f"{text}; what it keeps is hardly ever asked for again" if share < _FEW_HITS else text
+
+
+def _describe(scene: Scene, naming: Naming, wrapper: int, cache: int, entries: int, known: CacheCounts | None) -> Found:
     function = scene.first_of(wrapper, "builtins.function")
     place = naming.code_of(function) if function is not None else None
     name = clean_text(place.name, 120) if place is not None and place.name else "a function"
@@ -63,6 +78,7 @@ def _describe(scene: Scene, naming: Naming, wrapper: int, cache: int, entries: i
                 f"{share:.0%} of the heap ({format_bytes(retained)}) would be freed with it, "
                 f"{format_bytes(retained // max(1, entries))} a result"
             ),
+            *(() if known is None else (say_counts(known),)),
             "arguments are kept as well: on a method that is self, so that no instance is ever freed",
         ),
         next=(

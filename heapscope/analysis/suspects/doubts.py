@@ -10,9 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from heapscope.analysis.suspects.caches import LINK, say_counts
 from heapscope.analysis.suspects.model import PathStep
 from heapscope.analysis.suspects.scene import Scene
 from heapscope.snapshot.model import U32Array
+from heapscope.units import format_count
 
 MIN_ROUND = 100
 MIN_TRACKED = 100
@@ -24,7 +26,6 @@ _LIMIT = re.compile(
     re.ASCII,
 )
 _BOUNDED_TYPES = re.compile(r"(?:cachetools|lru|cachebox|expiringdict|django\.core\.cache)\b.*", re.ASCII)
-_LINK = "functools._lru_list_element"
 _WEAK = frozenset({"weakref.KeyedRef", "weakref.weakref", "weakref.ReferenceType"})
 
 
@@ -55,10 +56,23 @@ def _is_bounded_type(scene: Scene, steps: Sequence[PathStep], children: U32Array
     named = next((step.type_name for step in reversed(steps) if _BOUNDED_TYPES.fullmatch(step.type_name)), "")
     if named:
         return f"{named} has a limit"
+    limited = _limit_of_cache(scene, steps)
+    if limited:
+        return limited
     kinds = {scene.type_name(one) for one in children[:64].tolist() if scene.is_object(one)}
-    if _LINK in kinds:
+    if LINK in kinds:
         return "it is an lru_cache with a maxsize"
     return "its items are weakly referenced, and go when nobody else needs them" if kinds & _WEAK else ""
+
+
+def _limit_of_cache(scene: Scene, steps: Sequence[PathStep]) -> str:
+    """Say what the limit of an ``lru_cache`` is, where the holder is one, or its dict."""
+    held = {step.object_index for step in steps[-2:]}
+    for known in scene.snapshot.caches:
+        if known.limit is not None and not held.isdisjoint((known.object_index, known.table_index)):
+            filled = format_count(scene.length(known.table_index) or 0)
+            return f"it is an lru_cache with a maxsize of {format_count(known.limit)}, of which {filled} are filled; {say_counts(known)}"
+    return ""
 
 
 def _is_round(entries: int | None) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from heapscope.analysis.waste.model import I64Array
 from heapscope.analysis.waste.parts import DICT, HeapParts
@@ -85,7 +86,7 @@ class LastSteps:
         self, holders: U32Array, positions: I64Array, chosen: I64Array, numbers: I64Array, names: list[str]
     ) -> None:
         snapshot = self._parts.snapshot
-        at = np.flatnonzero(chosen & (snapshot.fingerprint[holders] != 0) & (positions < 64))
+        at = np.flatnonzero(chosen & self._has_shape[snapshot.type_index[holders]] & (positions < 64))
         if not at.size:
             return
         kinds = snapshot.type_index[holders[at]].astype(np.uint64)
@@ -108,8 +109,14 @@ class LastSteps:
         return {
             (int(snapshot.type_index[example]), int(snapshot.fingerprint[example])): names
             for example, names in snapshot.naming.shapes
-            if int(snapshot.fingerprint[example])
         }
+
+    @cached_property
+    def _has_shape(self) -> npt.NDArray[np.bool_]:
+        """Tell of each type whether attributes of its instances are known."""
+        found = np.zeros(len(self._parts.snapshot.types), dtype=np.bool_)
+        found[[kind for kind, _ in self._shapes]] = True
+        return found
 
 
 def _key(text: str, *, is_attribute: bool) -> str:

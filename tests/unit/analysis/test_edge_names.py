@@ -95,3 +95,18 @@ def test_a_dict_that_an_attribute_holds_is_no_namespace() -> None:
     held = EdgeNames(heap.snapshot())
     assert held.along([3, 2, 1]) == ["", ".items", "['x']"]
     assert held.along([4, 2, 1]) == ["", ".items", "['x']"]
+
+
+def test_slots_that_are_all_filled_are_a_shape_without_a_fingerprint() -> None:
+    """Which is the usual case; other instances of the class have a fingerprint, and objects of other types no names."""
+    heap = Heap()
+    first, second = heap.object("builtins.int"), heap.object("builtins.list", length=0)
+    full = heap.object("m.Slotted").refers_to(first, second)
+    partly = heap.object("m.Slotted", fingerprint=9).refers_to(second)
+    unknown = heap.object("m.Slotted", fingerprint=1).refers_to(second)
+    heap.object("m.Other").refers_to(first, second)
+    heap.shapes += [(full, ["age", "items"]), (partly, ["items"])]
+    held = EdgeNames(heap.snapshot())
+    assert [held.name(index, 1) for index in (2, 3, 4, 5)] == [".items", ".items", "", ""]
+    assert held.name(2, 0) == ".age"
+    assert heap.objects[4] is unknown

@@ -52,6 +52,23 @@ def test_what_piles_up_is_named_with_all_that_holds_it() -> None:
     assert (row.rising, row.steps, row.per_minute) == (2, 2, 4 * each)
 
 
+def test_a_slot_is_named_as_an_attribute_is() -> None:
+    """Where all slots are filled there is no fingerprint; where one is empty, there is."""
+    trees = []
+    for minute, count in enumerate((10, 14, 18)):
+        service = Service()
+        found = []
+        for slots, mark in ((["lock", "sessions"], 0), (["sessions"], 9)):
+            held = service.table([service.blob(1000, "app.Session") for _ in range(count)], size=64 * count)
+            values = [held] if len(slots) == 1 else [service.blob(64), held]
+            item = service.heap.object("app.Registry", fingerprint=mark).refers_to(*values)
+            service.heap.shapes.append((item, slots))
+            found.append(item)
+        service.module("app", FULL=found[0], PARTLY=found[1])
+        trees.append(service.holders(minute))
+    assert sorted(names(measure_holder_growth(trees))) == ["app.FULL.sessions", "app.PARTLY.sessions"]
+
+
 def test_three_snapshots_tell_a_registry_from_larger_churn() -> None:
     """The batch grew by more between first and last; a list of types, or of sizes, would have it first."""
     trees = [

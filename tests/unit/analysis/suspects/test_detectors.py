@@ -79,15 +79,19 @@ def test_what_only_c_code_holds_is_named_by_the_functions_in_it() -> None:
     assert found.verdict.kind is VerdictKind.SUSPECTED
 
 
-def cache(service: Service, *, has_limit: bool, entries: int = 1003, each: int = 5000) -> None:
-    """Add an lru_cache around a function."""
+def cache(
+    service: Service, *, has_limit: bool, entries: int = 1003, each: int = 5000, counts: tuple[int, int] | None = None
+) -> None:
+    """Add an lru_cache around a function; ``counts`` are hits and misses, where these are known."""
     code = service.heap.code("/srv/app/pages.py", 7, "render")
     function = service.heap.object("builtins.function").refers_to(code)
     results: list[HeapObject] = [service.blob(each) for _ in range(entries)]
     if has_limit:
-        results = [service.heap.object("functools._lru_list_element").refers_to(one) for one in results]
+        results = [service.heap.object("functools._lru_list_elem").refers_to(one) for one in results]
     table = service.table(results)
     wrapper = service.heap.object("functools._lru_cache_wrapper").refers_to(table, function)
+    if counts is not None:
+        service.heap.caches.append((wrapper, table, *counts, 2000 if has_limit else -1))
     service.module("app.pages", render=wrapper)
 
 
@@ -105,6 +109,26 @@ def test_a_cache_without_a_limit_is_told_from_one_with() -> None:
     assert not bounded.verdict.kind.is_alarm
     assert all(one.kind is not SuspectKind.UNBOUNDED_CACHE for one in bounded.suspects)
     assert any("lru_cache with a maxsize" in doubt for one in bounded.suspects for doubt in one.doubts)
+
+
+def test_what_a_cache_counts_is_evidence() -> None:
+    """Hits and misses of one without a limit; of one with, what the limit is."""
+    services = Service(), Service(), Service()
+    for service, has_limit, hits in zip(services, (False, False, True), (97, 9027, 9027), strict=True):
+        program(service)
+        cache(service, has_limit=has_limit, counts=(hits, 1003))
+    useless, useful, bounded = (report(service.snapshot()) for service in services)
+    lines = [only(one, SuspectKind.UNBOUNDED_CACHE).evidence for one in (useless, useful)]
+    assert any(
+        "asked 1,100 times: 97 hits (9%), 1,003 misses; what it keeps is hardly ever asked for again" in line
+        for line in lines[0]
+    )
+    assert "asked 10,030 times: 9,027 hits (90%), 1,003 misses" in lines[1]
+    doubts = [doubt for one in bounded.suspects for doubt in one.doubts]
+    assert any(
+        "an lru_cache with a maxsize of 2,000, of which 1,003 are filled; asked 10,030 times" in one for one in doubts
+    )
+    assert all(one.kind is not SuspectKind.UNBOUNDED_CACHE for one in bounded.suspects)
 
 
 def test_much_garbage_is_an_alarm_and_some_is_none() -> None:
