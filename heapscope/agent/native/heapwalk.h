@@ -187,7 +187,7 @@ struct Plan {
     enum EdgeKind edges;
     enum SizeKind size;
     enum InstanceMode mode;
-    u8 is_heap, is_type, is_dict, is_function, is_frame, is_plain_text, is_text, is_cache, is_met, adds_type; /* adds_type: 2 is unknown yet */
+    u8 is_heap, is_type, is_dict, is_function, is_frame, is_plain_text, is_text, is_cache, is_ordered, is_met, adds_type; /* adds_type: 2 is unknown yet */
     long length_offset; /* 0 where the type has none */
     Traverse traverse;
     IsGc is_gc;
@@ -218,6 +218,7 @@ struct Layout {
     long function_closure, function_qualname;
     long code_first_line, code_file, code_name;
     long pool_size;
+    u64 hooks; /* bytes that a debugging allocator adds to each request */
     u8 instances_known;
 };
 

@@ -186,6 +186,17 @@ static void probe_instances(void)
     walk.layout.instances_known = found == 3;
 }
 
+/* The hooks of a debug build, of PYTHONMALLOC=debug and of -X dev put a size, a letter and seven bytes FD before each block, and
+ * eight more behind. */
+static void find_debug_hooks(void)
+{
+    enum { GC_HEAD = 16, BEFORE = 8, HOOKS = 24 };
+    static const u64 forbidden = 0xFDFDFDFDFDFDFD;
+    Object block = walk.modules - GC_HEAD;
+    if (is_readable(block - BEFORE, BEFORE) && word_at(block, -BEFORE) >> 8 == forbidden && byte_at(block, -BEFORE) == 'o')
+        walk.layout.hooks = HOOKS;
+}
+
 const char *layout_open(void)
 {
     if (!choose_offsets())
@@ -196,7 +207,9 @@ const char *layout_open(void)
     const char *fault = check_types();
     if (fault == NULL)
         fault = check_dicts_and_texts();
-    if (fault == NULL)
-        probe_instances();
-    return fault;
+    if (fault != NULL)
+        return fault;
+    find_debug_hooks();
+    probe_instances();
+    return NULL;
 }

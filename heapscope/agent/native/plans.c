@@ -162,6 +162,7 @@ static void choose_edges(struct Plan *plan)
     plan->is_frame = type == SYMBOL(PyFrame_Type);
     plan->is_text = type == SYMBOL(PyUnicode_Type);
     plan->is_plain_text = type == SYMBOL(PyUnicode_Type) || type == SYMBOL(PyBytes_Type);
+    plan->is_ordered = (plan->flags & FLAG_DICT) && has_base_named(type, "collections.OrderedDict");
     plan->is_cache = has_base_named(type, "functools._lru_cache_wrapper");
     int is_array = has_base_named(type, "numpy.ndarray");
     if (plan->is_dict)

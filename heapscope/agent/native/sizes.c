@@ -6,7 +6,7 @@
 #include "heapwalk.h"
 
 enum { SET_MASK = 32, SET_TABLE = 40, SET_SMALL_TABLE = 64, LIST_ALLOCATED = 32, BYTEARRAY_ALLOCATED = 24, STRUCT_CODES = 32 };
-enum { DEQUE_BLOCK = 528, SMALL_REQUEST = 512 };
+enum { DEQUE_BLOCK = 528, SMALL_REQUEST = 512, DICT_USED = 16, ORDERED_NODE = 32, KEPT_FRAME = 128, GC_HEAD = 16 };
 
 static u64 absolute(u64 value)
 {
@@ -72,16 +72,40 @@ u64 raw_size(struct Plan *plan, Object object)
     return object_bytes(plan, object);
 }
 
+/* What pymalloc uses for a request; 0 for one that goes to malloc. */
+static u64 small_part(u64 request)
+{
+    u64 whole = request != 0 ? request + walk.layout.hooks : 0;
+    return whole <= SMALL_REQUEST ? allocated_bytes(whole) : 0;
+}
+
 /* Add ``count`` blocks of ``request`` bytes to what the row says is allocated. */
 static void add_blocks(struct Row *row, u64 count, u64 request)
 {
-    u64 bytes = count * allocated_bytes(request);
-    row->allocated += bytes;
-    if (request <= SMALL_REQUEST)
-        row->small += bytes;
+    row->allocated += count * allocated_bytes(request);
+    row->small += count * small_part(request);
 }
 
-static void add_allocated(struct Plan *plan, u64 raw, struct Row *row)
+/* An OrderedDict has a block for its keys, one for each entry, and a table of these: but for the tables all are small. */
+static void add_ordered(Object object, u64 rest, struct Row *row)
+{
+    u64 keys = dict_extra_bytes(object), count = word_at(object, DICT_USED), known = keys + ORDERED_NODE * count;
+    row->allocated += allocated_bytes(rest);
+    if (known <= rest)
+        row->small += small_part(keys) + count * small_part(ORDERED_NODE) + small_part(rest - known);
+}
+
+/* Up to 3.10 a code object that was run keeps a frame for its next call, which has no references; its size does not count it. */
+static u64 kept_frame_bytes(Object code)
+{
+    Object frame = walk.layout.minor < 11 ? word_at(code, KEPT_FRAME) : 0;
+    Object type = SYMBOL(PyFrame_Type);
+    if (frame == 0 || !is_readable(frame, VAR_SIZE + 8) || word_at(frame, 0) != 0 || TYPE_OF_OBJECT(frame) != type)
+        return 0;
+    return small_part(GC_HEAD + word_at(type, TP_BASICSIZE) + word_at(frame, VAR_SIZE) * word_at(type, TP_ITEMSIZE));
+}
+
+static void add_allocated(struct Plan *plan, Object object, u64 raw, struct Row *row)
 {
     u64 basic = (u64)plan->basicsize;
     if (plan->itemsize != 0 || raw <= basic || (plan->flags & FLAG_STR)) {
@@ -92,6 +116,8 @@ static void add_allocated(struct Plan *plan, u64 raw, struct Row *row)
     add_blocks(row, 1, plan->pre + basic);
     if (rest > DEQUE_BLOCK && rest % DEQUE_BLOCK == 0)
         add_blocks(row, rest / DEQUE_BLOCK, DEQUE_BLOCK);
+    else if (plan->is_ordered)
+        add_ordered(object, rest, row);
     else if (plan->size == SIZE_CALL) /* a foreign type: its buffer may well be malloc's, as numpy's are */
         row->allocated += allocated_bytes(rest);
     else
@@ -118,7 +144,10 @@ static void size_instance(struct Plan *plan, Object object, struct Row *row)
     row->shallow = found.own + found.values + buffer;
     add_blocks(row, 1, found.own);
     add_blocks(row, 1, found.values);
-    add_blocks(row, 1, buffer);
+    if (plan->is_ordered)
+        add_ordered(object, buffer, row);
+    else
+        add_blocks(row, 1, buffer);
     row->flags |= (u64)found.state << ROW_DICT_STATE_SHIFT | (found.weak ? ROW_WEAKLY_REFERENCED : 0);
     row->hidden = found.hidden;
     row->attributes = found.attributes;
@@ -131,7 +160,7 @@ static void size_type(struct Plan *plan, Object type, struct Row *row)
     int is_heap = (word_at(type, TP_FLAGS) & FLAG_HEAP_TYPE) != 0;
     row->shallow = raw + (is_heap ? 16 : 0);
     if (is_heap)
-        add_allocated(plan, raw, row);
+        add_allocated(plan, type, raw, row);
     else
         row->allocated = raw;
 }
@@ -161,10 +190,12 @@ void size_row(struct Plan *plan, Object object, struct Row *row)
     } else {
         u64 raw = raw_size(plan, object);
         row->shallow = plan->pre + raw;
-        add_allocated(plan, raw, row);
+        add_allocated(plan, object, raw, row);
     }
     if (!is_static(object))
         walk.small_bytes += row->small;
+    if (plan->edges == EDGES_CODE)
+        walk.small_bytes += kept_frame_bytes(object);
     if (plan->is_function && is_module_level_function(object))
         row->flags |= ROW_BOUNDARY;
     if (plan->is_dict && is_module_dict(object))
