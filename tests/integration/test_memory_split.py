@@ -23,6 +23,7 @@ from heapscope.target.discovery import target_of
 from tests.support.pythons import Python, probe
 from tests.support.read_children import Child, child
 from tests.support.targets import PROGRAMS
+from tests.support.third_party import third_party_python
 
 pytestmark = pytest.mark.integration
 
@@ -215,6 +216,23 @@ def test_numpys_data_is_named() -> None:
     assert named
     assert abs(float(named[1]) * MEGABYTE - 8 * (sum(range(1000, 100000, 1000)) + 5_000_000)) < 2 * MEGABYTE
     assert int(named[2].replace(",", "")) >= 5101
+
+
+@pytest.mark.thirdparty
+def test_the_split_of_a_process_with_pandas() -> None:
+    """Frames, their copies, and what a library of its size loads and keeps; the data of all arrays is named."""
+    python = probe(Path(third_party_python()))
+    assert python is not None
+    with child(replace(python, path=Path(third_party_python())), *program("pandas")) as target:
+        found = measure(target)
+    check(found)
+    (used,) = [each for each in found.split.components if each.part is Part.MALLOC_USED]
+    named = re.search(r"numpy data ([\d.]+)M in ([\d,]+) arrays", "; ".join(used.notes))
+    assert named
+    # Four columns of 8 bytes, two of one; fifty copies of a part. What a join shares with them is the library's choice.
+    least = (400_000 + 50 * 1000) * (4 * 8 + 2)
+    assert least <= float(named[1]) * MEGABYTE < 2 * least
+    assert found.split.bytes_of(Part.MALLOC_USED) > least
 
 
 @pytest.mark.matrix

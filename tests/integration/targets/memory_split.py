@@ -122,6 +122,23 @@ def fill_numpy():
     KEPT.append([np.ones(5) for _ in range(5000)])
 
 
+def fill_pandas():
+    """Frames of numbers, dates, categories and texts, joined and grouped, as a service of figures has them."""
+    import numpy as np
+    import pandas as pd
+
+    count = 400000
+    values = {"value": np.arange(count) * 0.5, "number": np.arange(count), "flag": np.arange(count) % 3 == 0}
+    frame = pd.DataFrame(values)
+    frame["day"] = pd.date_range("2020-01-01", periods=count, freq="min")
+    frame["kind"] = pd.Categorical.from_codes(np.arange(count) % 20, ["kind %d" % number for number in range(20)])
+    frame["text"] = np.array(["text %d" % (number % 30000) for number in range(count)], dtype=object)
+    KEPT.append(frame)
+    KEPT.append(frame.groupby("kind", observed=True)[["value", "number"]].sum())
+    KEPT.append(frame.merge(frame[["number", "value"]].iloc[::2], on="number", suffixes=("", "_2")))
+    KEPT.append({number: frame.iloc[number * 1000 : number * 1000 + 1000].copy() for number in range(50)})
+
+
 def fill_idle():
     """Nothing."""
 
