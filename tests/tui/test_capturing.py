@@ -30,10 +30,8 @@ def held() -> FakeEngine:
 
 async def at_gate(driver: Driver) -> str:
     """Wait until the capture waits."""
-    await asyncio.to_thread(driver.engine.at_gate.wait, 30)
-    await driver.pilot.pause()
-    await driver.pilot.pause()
-    return driver.text()
+    assert await asyncio.to_thread(driver.engine.at_gate.wait, 120)
+    return await driver.until("84,000")
 
 
 async def test_the_pause_and_the_counter_are_shown_while_it_walks() -> None:
@@ -62,14 +60,13 @@ async def test_quitting_while_a_capture_runs_asks_first() -> None:
     async with running(held(), settle=False) as driver:
         await at_gate(driver)
         await driver.pilot.press("q")
-        await driver.pilot.pause()
-        assert "Cancel it and quit?" in driver.text()
+        await driver.until("Cancel it and quit?")
         await driver.pilot.press("n")
-        await driver.pilot.pause()
-        assert "walk objects" in driver.text()
+        assert "walk objects" in await driver.until("Cancel it and quit?", gone=True)
         await driver.pilot.press("q")
+        await driver.until("Cancel it and quit?")
         await driver.pilot.press("y")
-        await driver.pilot.pause()
+        await driver.drain()
     assert driver.app.return_value == ExitCode.INTERRUPTED
 
 
@@ -79,7 +76,7 @@ async def test_a_capture_may_end_while_a_dialog_is_open(key: str) -> None:
     async with running(held(), settle=False) as driver:
         await at_gate(driver)
         await driver.pilot.press(key)
-        await driver.pilot.pause()
+        await driver.drain()
         assert driver.engine.gate is not None
         driver.engine.gate.set()
         await driver.settle()

@@ -67,7 +67,7 @@ async def steady(driver: Driver) -> str:
     """Wait until no worker runs but the one that is held, and the screen stays as it is; return it."""
     before = ""
     for _ in range(1_000):
-        await driver.pilot.pause(0.02)
+        await driver.drain()
         waiting = [worker for worker in driver.app.workers if not worker.is_finished]
         text = driver.text()
         if text == before and len(waiting) == 1:

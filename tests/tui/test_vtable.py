@@ -7,6 +7,7 @@ from textual.app import App, ComposeResult
 from heapscope.tui.filters import FilterFacts, parse_filter
 from heapscope.tui.tablemodel import Column, TableModel, place_columns
 from heapscope.tui.vtable import VTable
+from tests.tui.support.pilot import drain
 
 ROWS = 1_000_000
 
@@ -50,16 +51,16 @@ async def test_a_million_rows_are_drawn_by_writing_only_those_in_sight() -> None
         table = app.query_one(VTable)
         table.show(make_model(range(ROWS), counting))
         table.focus()
-        await pilot.pause()
+        await drain(pilot)
         assert 0 < counting.texts <= 4 * 24
         counting.texts = 0
         await pilot.press("end")
-        await pilot.pause()
+        await drain(pilot)
         assert table.cursor == ROWS - 1
         assert counting.texts <= 4 * 24
         counting.texts = 0
         await pilot.press("down", "up")
-        await pilot.pause()
+        await drain(pilot)
         assert table.cursor == ROWS - 2
         assert counting.texts <= 8, "moving the cursor redraws the two rows concerned"
 
@@ -70,7 +71,7 @@ async def test_a_click_on_a_head_sorts_and_again_reverses() -> None:
     async with app.run_test(size=(120, 24)) as pilot:
         table = app.query_one(VTable)
         table.show(make_model(range(100), Counting(), sort_key="value"))
-        await pilot.pause()
+        await drain(pilot)
         model = table.model
         assert model is not None
         assert model.row_at(0) == 99

@@ -28,6 +28,8 @@ from heapscope.tui.inspection import ObjectFacts, ObjectList
 from heapscope.tui.state import Analysis
 from tests.tui.support.heaps import CAPTURED_AT, STARTED_AT, grown_rows, make_snapshot
 
+GATE_S = 300.0  # who opens a gate may wait for its turn on a busy machine
+
 REPORTS: tuple[CaptureProgress, ...] = (
     CaptureProgress("find", message="CPython 3.12.4"),
     CaptureProgress("headroom", message="RSS 61.0M"),
@@ -140,14 +142,14 @@ class FakeEngine(LiveEngine):
     def advise(self, analysis: Analysis) -> Analysis:
         """Wait for the gate, then judge by types and instances: the made-up service has no code."""
         if self.advice_gate is not None:
-            self.advice_gate.wait(30)
+            self.advice_gate.wait(GATE_S)
         slots = advise_slots(analysis.snapshot, evidence=None)
         return dataclasses.replace(analysis, slots=slots, has_slots=True)
 
     def complete(self, analysis: Analysis, is_cancelled: Callable[[], bool]) -> Analysis:
         """Wait for the gate, then compute."""
         if self.sizes_gate is not None:
-            self.sizes_gate.wait(30)
+            self.sizes_gate.wait(GATE_S)
         return super().complete(analysis, is_cancelled)
 
     def find_holders(self, snapshot: Snapshot, oversight: Oversight) -> HolderIndex:

@@ -13,6 +13,7 @@ from typing import Any
 from unittest import mock
 
 from rich.console import Console
+from textual.app import App
 from textual.pilot import Pilot
 from textual.worker import WorkerCancelled
 
@@ -22,8 +23,33 @@ from tests.tui.support.engine import FakeEngine
 from tests.tui.support.heaps import CAPTURED_AT
 
 NEVER_S = 86_400.0
+MOST_PAUSES = 100  # what never comes to rest, such as an animation, is looked at as it is
 SMALL = (80, 24)
 LARGE = (120, 40)
+
+
+async def drain(pilot: Pilot[Any]) -> None:
+    """Wait until every message was handled, what came of it as well, and the screen is drawn.
+
+    Textual's own pause takes a process that gets no processor time for one that has nothing left to do.
+    """
+    for _ in range(MOST_PAUSES):
+        await pilot.pause()
+        if pilot.app._exit or not _is_busy(pilot.app):
+            break
+
+
+def _is_busy(app: App[Any]) -> bool:
+    """Whether a widget has yet to be mounted, to handle a message or to be drawn."""
+    screen = app.screen
+    nodes = [app, *screen.walk_children(with_self=True)]
+    return (
+        any(node.message_queue_size or node._pending_message or node._next_callbacks for node in nodes)
+        or not all(node._is_mounted for node in nodes)
+        or bool(screen._callbacks or screen._dirty_widgets)
+        or screen._layout_required
+        or screen._repaint_required
+    )
 
 
 class Driver:
@@ -37,14 +63,18 @@ class Driver:
     async def settle(self) -> None:
         """Wait until no worker runs and everything is drawn; a worker may have been cancelled by one that came after it."""
         while True:
-            await self.pilot.pause()
+            await self.drain()
             waiting = [worker for worker in self.app.workers if not worker.is_finished]
             for worker in waiting:
                 with suppress(WorkerCancelled):
                     await worker.wait()
             if not waiting and self._is_idle():
                 break
-        await self.pilot.pause()
+        await self.drain()
+
+    async def drain(self) -> None:
+        """Wait until every message was handled and the screen is drawn, while workers go on."""
+        await drain(self.pilot)
 
     def _is_idle(self) -> bool:
         """Whether what the workers brought was handled, and nothing else is to come."""
@@ -59,11 +89,11 @@ class Driver:
             await self.settle()
         return self.text()
 
-    async def until(self, part: str) -> str:
-        """Wait until something is on the screen, while workers go on; return the screen."""
-        for _ in range(1_000):
+    async def until(self, part: str, *, gone: bool = False) -> str:
+        """Wait until something is on the screen, or gone from it, while workers go on; return the screen."""
+        for _ in range(6_000):
             await self.pilot.pause(0.01)
-            if part in self.text():
+            if (part in self.text()) is not gone:
                 return self.text()
         raise AssertionError(self.text())
 
