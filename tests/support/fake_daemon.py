@@ -38,6 +38,7 @@ from heapscope.snapshot.file import save_snapshot
 from tests.support.shop import Shop
 
 OTHER_UID = 54321
+PATIENCE_S = 120.0
 DETAILS = Details(
     types=(TypeCount("app.Session", 3, 291), TypeCount("app.Lost", 2, 1000)),
     holders=(HolderBytes("app.registry", 1393),),
@@ -146,13 +147,13 @@ class LoopThread:
 
     def run(self, work: Any) -> Any:
         """Run a coroutine there, and wait for it."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE_S)
 
     def stop(self) -> None:
         """End it."""
         self.run(self.loop.shutdown_default_executor())
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(20)
+        self._thread.join(PATIENCE_S)
         self.loop.close()
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import random
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 REQUEST_TIMEOUT_S = 60.0
 # Between two requests of one connection: the load is steady, and leaves the machine something to work with.
@@ -45,10 +47,16 @@ class LoadResult:
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback interface that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """Return a TCP port of the loopback interface that nothing listens on.
+
+    It is none of those that the kernel gives to whoever asks for any: a test beside this one could get it before the server does.
+    """
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(min(10_000, lowest - 1000), lowest)
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def _ask(port: int, result: LoadResult, stop: threading.Event) -> None:

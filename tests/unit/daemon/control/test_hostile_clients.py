@@ -21,11 +21,13 @@ from heapscope.service.daemon_client import DaemonClient, record_path
 from tests.support.examples import rounds
 from tests.support.fake_daemon import FakeDaemon
 
+PATIENCE_S = 120.0
+
 
 def raw(daemon: FakeDaemon, data: bytes, *, ends: bool = False) -> bytes:
     """Send bytes, and read until the end; or say that no more will come, which may overtake the answer."""
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(10)
+        connection.settimeout(PATIENCE_S)
         connection.connect(daemon.config.daemon.socket)
         with contextlib.suppress(OSError):
             connection.sendall(data)
@@ -107,8 +109,8 @@ def test_a_client_that_never_reads_blocks_nobody(
         hostile.connect(daemon.config.daemon.socket)
         hostile.sendall(f"GET {record_path(record.id, '/file')} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
         assert client.get("/v1/status")["version"] == "1.0"
-        hostile.settimeout(10)
-        end = time.monotonic() + 10
+        hostile.settimeout(PATIENCE_S)
+        end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:  # it gives up reading at once; the rest must be cut off
             time.sleep(0.1)
             try:
@@ -124,10 +126,10 @@ def test_a_client_that_sends_slowly_is_cut_off(daemon: FakeDaemon, monkeypatch: 
     monkeypatch.setattr(http_server, "REQUEST_S", 0.2)
     for sent in (b"", b"GET /v1/status HT", b"POST /v1/snapshots HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12"):
         with socket.socket(socket.AF_UNIX) as slow:
-            slow.settimeout(10)
+            slow.settimeout(PATIENCE_S)
             slow.connect(daemon.config.daemon.socket)
-            slow.sendall(sent)
-            with contextlib.suppress(ConnectionResetError):
+            with contextlib.suppress(ConnectionResetError, BrokenPipeError):  # it may be over before all is sent
+                slow.sendall(sent)
                 while slow.recv(4096):
                     pass
 
@@ -143,7 +145,7 @@ def test_one_user_cannot_take_all_connections(daemon: FakeDaemon, client: Daemon
         client.get("/v1/status")
     for each in held:
         each.close()
-    for _ in range(100):  # the server hears of it a moment later
+    for _ in range(1000):  # the server hears of it a moment later
         with contextlib.suppress(DaemonUnavailable):
             assert client.get("/v1/status")["uid"] == 61001
             break

@@ -26,6 +26,7 @@ from heapscope.daemon.model import OTHER, Details, Event, HolderBytes, Kind, Typ
 from heapscope.errors import UsageError
 from heapscope.service.daemon_client import DaemonClient
 from tests.support.fake_daemon import FakeDaemon, running_extension
+from tests.support.load import free_port
 
 MANY = Details(
     types=(
@@ -43,9 +44,7 @@ Families = dict[str, dict[tuple[tuple[str, str], ...], float]]
 @pytest.fixture
 def address() -> str:
     """A port that is free."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"
 
 
 @pytest.fixture
@@ -62,7 +61,7 @@ def daemon(tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> Ite
 def scrape(address: str, accept: str = "application/openmetrics-text; version=1.0.0") -> str:
     """Ask as Prometheus does."""
     request = urllib.request.Request(f"http://{address}/metrics", headers={"accept": accept})
-    with urllib.request.urlopen(request, timeout=20) as response:
+    with urllib.request.urlopen(request, timeout=120) as response:
         text: str = response.read().decode()
     return text
 
@@ -164,7 +163,7 @@ def test_censuses_do_not_make_forget_what_only_a_snapshot_knows(daemon: FakeDaem
 
 def test_a_file_for_node_exporter_says_the_same(daemon: FakeDaemon, address: str, tmp_path: Path) -> None:
     """In the text format, whole at any time."""
-    deadline = 200
+    deadline = 4000
     while not (tmp_path / "heapscope.prom").exists() and deadline:
         deadline -= 1
         scrape(address)
@@ -199,7 +198,7 @@ def test_a_file_is_replaced_or_left_alone(tmp_path: Path) -> None:
 def test_the_listener_answers_scrapers_only(daemon: FakeDaemon, address: str, path: str, status: int) -> None:
     """It is no control socket."""
     host, _, port = address.partition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=120) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
         assert connection.recv(100).startswith(f"HTTP/1.1 {status} ".encode())
 

@@ -142,7 +142,7 @@ async def test_every_snapshot_goes_to_the_sinks_that_want_it(tmp_path: Path) -> 
     exporter = Exporter(daemon, NoWorkshop(CaptureConfig()), seen)
     await exporter.listen()
     worker = asyncio.ensure_future(exporter.work())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while len(seen.exports) < 2:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.001)
     worker.cancel()
