@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.parse
@@ -22,6 +21,7 @@ import pytest
 from heapscope.service.daemon_client import DaemonClient
 from heapscope.service.sources import open_source
 from tests.support.command_line import heapscope_words
+from tests.support.load import free_port
 from tests.support.profile_proto import read_profile
 from tests.support.pythons import Python
 from tests.support.targets import Target, running, situation_named
@@ -36,6 +36,8 @@ socket = "{folder}/control.sock"
 state_dir = "{folder}/state"
 [daemon.metrics]
 listen = "{address}"
+[daemon.retention]
+min_free_disk = "0"
 [[target]]
 name = "api"
 match = {{ cmdline = "event_wait.py" }}
@@ -63,7 +65,7 @@ class Running:
         return data
 
 
-def until(found: Callable[[], Any], timeout_s: float = 60.0) -> Any:
+def until(found: Callable[[], Any], timeout_s: float = 120.0) -> Any:
     """Wait for something that another process does."""
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
@@ -79,9 +81,7 @@ def until(found: Callable[[], Any], timeout_s: float = 60.0) -> Any:
 def daemon(one_python: Python, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One daemon and one process for all tests here."""
     folder = tmp_path_factory.mktemp("daemon")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     config = folder / "heapscope.toml"
     config.write_text(CONFIG.format(folder=folder, address=address))
     with running(one_python, situation_named("event wait")) as target:
@@ -93,7 +93,7 @@ def daemon(one_python: Python, tmp_path_factory: pytest.TempPathFactory) -> Iter
                 yield made
             finally:
                 process.terminate()
-                assert process.wait(60) == 0, (folder / "log").read_text()
+                assert process.wait(120) == 0, (folder / "log").read_text()
 
 
 def test_a_process_is_captured_seen_measured_and_exported_by_way_of_the_daemon(
@@ -147,9 +147,7 @@ def test_a_real_prometheus_scrapes_it_and_the_sums_hold(daemon: Running, tmp_pat
     page = daemon.get("/metrics")
     checked = subprocess.run([promtool, "check", "metrics"], input=page, check=False, capture_output=True)
     assert checked.returncode == 0, checked.stderr
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     config = {
         "global": {"scrape_interval": "1s"},
         "rule_files": [str(rules)],

@@ -21,7 +21,7 @@ from tests.support.pythons import Python
 
 pytestmark = pytest.mark.integration
 
-_WAIT_S = 30.0
+_WAIT_S = 120.0
 _READY = "import sys, time; print('ready', flush=True); time.sleep(600)"
 
 

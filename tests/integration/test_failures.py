@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from tests.support.pythons import Python
 from tests.support.targets import Target, children_of, running, situation_named
 
 pytestmark = pytest.mark.integration
+
+ATTEMPTS = 5  # to meet a walk, on a machine that may give this test its turn when the walk is over
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], code: ExitCode) -> None:
@@ -130,16 +133,14 @@ def test_a_file_that_grows_too_big_leaves_nothing(one_python: Python, tmp_path: 
     assert list(tmp_path.iterdir()) == [old]
 
 
-def wait_for_clone(target: Target) -> None:
-    """Wait until the target has a child that has arranged itself as a clone."""
-    end = time.monotonic() + RUN_TIMEOUT_S
-    while time.monotonic() < end:
+def wait_for_clone(target: Target, capturing: subprocess.Popen[str]) -> None:
+    """Wait until the target has a child that has arranged itself as a clone, or the capture is over."""
+    while capturing.poll() is None:
         for child in children_of(target.pid):
             with contextlib.suppress(OSError):
                 if Path(f"/proc/{child}/comm").read_text().startswith("heapscope:"):
                     return
         time.sleep(0.001)
-    raise TimeoutError("no clone came")
 
 
 @pytest.mark.parametrize("with_its_group", [False, True], ids=["the process", "its group"])
@@ -147,22 +148,35 @@ def test_a_target_killed_while_it_is_walked_is_reported_or_complete(
     with_its_group: bool, one_python: Python, tmp_path: Path
 ) -> None:
     """The clone has all it needs: alone, it may finish. Killed as well, the error names the cause and there is no file."""
-    path = tmp_path / "out"
-    with running(one_python, situation_named("ticking", "100000")) as target:
+    for attempt in range(ATTEMPTS):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        done = killed_while_walked(one_python, folder / "out", os.killpg if with_its_group else os.kill)
+        if done.returncode != ExitCode.OK:
+            break
+        # The walk was over before the signal came; killed alone, that is as good.
+        assert run_heapscope("types", str(folder / "out")).returncode == ExitCode.OK
+        if not with_its_group:
+            return
+    assert_refused(done, ExitCode.TARGET_GONE)
+    assert list(folder.iterdir()) == []
+
+
+def killed_while_walked(
+    python: Python, path: Path, kill: Callable[[int, int], None]
+) -> subprocess.CompletedProcess[str]:
+    """Capture a target, and kill it as soon as its clone is there."""
+    with running(python, situation_named("ticking", "100000")) as target:
         process = subprocess.Popen(
             heapscope_words("--quiet", "snapshot", str(target.pid), "-o", str(path)),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        wait_for_clone(target)
-        (os.killpg if with_its_group else os.kill)(target.pid, signal.SIGKILL)
+        wait_for_clone(target, process)
+        kill(target.pid, signal.SIGKILL)
         stdout, stderr = process.communicate(timeout=RUN_TIMEOUT_S)
-    if process.returncode == ExitCode.OK and not with_its_group:
-        assert run_heapscope("types", str(path)).returncode == ExitCode.OK
-        return
-    assert_refused(subprocess.CompletedProcess([], process.returncode, stdout, stderr), ExitCode.TARGET_GONE)
-    assert list(tmp_path.iterdir()) == []
+    return subprocess.CompletedProcess([], process.returncode, stdout, stderr)
 
 
 def test_a_corrupted_file_is_reported(one_python: Python, tmp_path: Path) -> None:

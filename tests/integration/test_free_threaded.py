@@ -101,7 +101,7 @@ def test_scripts_are_refused_and_nothing_happens(via: str, python: Python) -> No
 @supported
 def test_a_call_given_up_while_threads_are_stopped_makes_no_clone_later(python: Python) -> None:
     """A C call delays the stop for seconds; the deadline passes; the stop ends with the call, and nothing is left."""
-    with running(python, Situation("C call", "c_call.py", ("2",))) as target, unharmed(target, settle_s=30):
+    with running(python, Situation("C call", "c_call.py", ("2",))) as target, unharmed(target):
         given_up = 0
         states: list[str] = []
         for _ in range(4):

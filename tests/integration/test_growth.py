@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -123,11 +123,11 @@ def test_watching_ends_early_with_what_there_is(one_python: Python, tmp_path: Pa
             *("--keep", str(tmp_path), "--by", "holder", "--format", "json"),
         )
         with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
-            stop = threading.Event()
-            stepping = threading.Thread(target=_step_until, args=(service, tmp_path, stop))
+            stop, grown = threading.Event(), list[int]()
+            stepping = threading.Thread(target=_step_until, args=(service, tmp_path, stop, grown))
             stepping.start()
             try:
-                _wait_for_files(tmp_path, 3)
+                _wait_until(lambda: bool(grown) and len(_kept(tmp_path)) >= grown[0] + 3)
             finally:
                 stop.set()
                 stepping.join()
@@ -149,18 +149,26 @@ def test_watching_ends_early_with_what_there_is(one_python: Python, tmp_path: Pa
         assert json.loads(again.stdout) == found
 
 
-def _step_until(service: Service, folder: Path, stop: threading.Event) -> None:
-    """Grow whenever there is one more snapshot."""
+def _step_until(service: Service, folder: Path, stop: threading.Event, grown: list[int]) -> None:
+    """Grow whenever there is one more snapshot, and note how many there were when that was done.
+
+    The next one may have been begun before; the one after it shows the growth; and one more is seen only when that one was summed up.
+    """
     seen = 0
     while not stop.wait(0.02):
-        count = len(list(folder.iterdir()))
+        count = len(_kept(folder))
         if count > seen:
             seen = count
             service.step()
+            grown.append(len(_kept(folder)))
 
 
-def _wait_for_files(folder: Path, count: int) -> None:
+def _kept(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.suffix == ".heapscope"]
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while len([path for path in folder.iterdir() if path.suffix == ".heapscope"]) < count:
+    while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -120,7 +120,7 @@ def clone_left_alone(target: Target, **options: int | bool | None) -> Iterator[N
 def test_a_group_that_fills_up_while_the_clone_lives_ends_the_clone_first(one_python: Python) -> None:
     """The target writes, its copies fill the group: the clone goes before the kernel's killer comes, and its pages with it."""
     with (
-        running(one_python, writing("200")) as target,
+        running(one_python, writing("128", "slow")) as target,
         group_of_its_own(target, "memory", {"memory.limit_in_bytes": 100 * MB}) as group,
         unharmed(target),
     ):

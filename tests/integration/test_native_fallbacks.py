@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,10 @@ import pytest
 
 from heapscope.errors import BudgetExceeded, Cancelled, CaptureInconsistent
 from heapscope.inject.native import default_image_path, encode_options
+from heapscope.service import capture as capturing
 from heapscope.service import native
 from heapscope.service.capture import CaptureOptions, CaptureProgress, capture
+from heapscope.service.channel import Channel
 from heapscope.snapshot.model import Snapshot
 from tests.support.counting import count_of
 from tests.support.invariants import unharmed
@@ -197,19 +201,39 @@ def test_a_clone_ended_in_the_middle_is_followed_by_another(large: Target, numbe
     assert middle.done
 
 
-def test_a_clone_that_hangs_is_followed_by_another(large: Target) -> None:
+def pass_time(monkeypatch: pytest.MonkeyPatch, middle: InTheMiddle, speed: int) -> None:
+    """Let time pass so much faster for whoever waits for the first clone, once that is stopped; the next one has its time."""
+    clones = itertools.count()
+
+    def make_channel(*words: Any, **options: Any) -> Channel:
+        start, first = time.monotonic(), next(clones) == 0
+
+        def clock() -> float:
+            nonlocal start
+            if not (first and middle.done):
+                start = time.monotonic()
+            return start + (time.monotonic() - start) * speed
+
+        return Channel(*words, clock=clock, **options)
+
+    monkeypatch.setattr(capturing, "Channel", make_channel)
+
+
+def test_a_clone_that_hangs_is_followed_by_another(large: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped, it says nothing; it is ended all the same."""
     middle = InTheMiddle(large, lambda clone: os.kill(clone, signal.SIGSTOP))
-    snapshot = capture_by(large, progress=middle, silence_s=4.0)
+    pass_time(monkeypatch, middle, speed=10)
+    snapshot = capture_by(large, progress=middle, timeout_s=3600.0)
     assert_taken_over(large, snapshot, "sent nothing")
     assert not Path(f"/proc/{middle.done}").exists()
 
 
-def test_a_deadline_in_the_middle_ends_the_clone(large: Target) -> None:
+def test_a_deadline_in_the_middle_ends_the_clone(large: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     """Time is up for the whole capture: no other walker is tried."""
     middle = InTheMiddle(large, lambda clone: os.kill(clone, signal.SIGSTOP))
+    pass_time(monkeypatch, middle, speed=100)
     with pytest.raises(BudgetExceeded, match="in time"):
-        capture_by(large, progress=middle, timeout_s=4.0)
+        capture_by(large, progress=middle, silence_s=3600.0)
     assert middle.done
     assert not Path(f"/proc/{middle.done}").exists()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
+import gc
 import os
 import statistics
 import time
@@ -25,6 +27,7 @@ SITUATIONS = ("long sleep", CHURNING, "asyncio server")
 SHORT, LONG = 9, 200
 WARM_UP = 3  # imports, the heap's first arenas
 HELPERS_END_S = 20.0
+_LIBC = ctypes.CDLL(None)
 HOST_SLACK = 2 << 20  # one snapshot of these targets has more: keeping a few is seen
 
 
@@ -39,6 +42,7 @@ class HostVitals:
 
 def host_vitals(known: list[int]) -> HostVitals:
     """Read them; helpers of earlier captures, all children that are not known, get time to end."""
+    gc.collect()  # what other tests left open goes now, not between two readings
     end = time.monotonic() + HELPERS_END_S
     while (children := children_of(os.getpid())) and set(children) - set(known) and time.monotonic() < end:
         capture_helpers_are_collected()
@@ -55,7 +59,8 @@ def capture_helpers_are_collected() -> None:
 
 
 def anonymous_bytes() -> int:
-    """Return what this process has in memory of its own."""
+    """Return what this process has in memory of its own, without what malloc keeps for later: other tests left room there."""
+    _LIBC.malloc_trim(0)
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) * 1024
@@ -90,7 +95,10 @@ def check_soak(python: Python, name: str, captures: int) -> None:
         before = host_vitals(known)
         with unharmed(target):
             sizes = soak(target, captures)
-        assert host_vitals(known) == before
+        after = host_vitals(known)
+        assert after.descriptors - before.descriptors == set()
+        assert after.threads <= before.threads  # one of another test may come to its end
+        assert set(after.children) - set(before.children) == set()
         assert growth(sizes) <= HOST_SLACK, sizes
 
 

@@ -32,6 +32,7 @@ PAGE_SIZE = 4096
 ALARM_MARGIN_S = 30
 SEED = 20
 START_LIMIT_S = 60
+END_LIMIT_S = 60
 PHASES = ("find", "headroom", "inject", "clone", "walk", "build")
 
 
@@ -70,7 +71,8 @@ def kill_helper(process: subprocess.Popen[bytes], delay_s: float) -> None:
     helper = helper_of(process.pid)
     time.sleep(delay_s)
     if helper in children_of(process.pid):
-        os.kill(helper, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # collected just now
+            os.kill(helper, signal.SIGKILL)
 
 
 @contextlib.contextmanager
@@ -166,7 +168,7 @@ def test_a_target_that_dies_during_the_capture_is_reported(one_python: Python) -
             # The clone had everything already: then the snapshot is whole.
             assert count_of(snapshot, MARKER_TYPE) == target.marker_count
         target.process.wait()
-        assert processes_left(target.tag, 20) == set()
+        assert processes_left(target.tag, END_LIMIT_S) == set()
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -186,4 +188,4 @@ def test_cancel_in_each_phase_leaves_the_target_as_it_was(phase: str, one_python
         else:
             assert phase in {"walk", "build"}, "a capture goes on after cancel only when it has everything"
         assert cancel.is_set()
-        assert processes_left(target.tag, 20, {target.pid}) == set()
+        assert processes_left(target.tag, END_LIMIT_S, {target.pid}) == set()

@@ -1,6 +1,7 @@
 """Writes one byte into each page of a buffer, again and again, about 100 MB of pages a second; ``huge`` asks for huge pages.
 
-Arguments: ``MEGABYTES [huge]``; with huge, one byte in each 2 MB. It tells how often it has been through.
+Arguments: ``MEGABYTES [huge | slow]``; with huge, one byte in each 2 MB; slow is 30 MB a second, for a watch that must come before
+the memory is full on a busy machine too. It tells how often it has been through.
 """
 
 import mmap
@@ -13,6 +14,7 @@ SIZE = int(sys.argv[1]) << 20
 HUGE = sys.argv[2:] == ["huge"]
 HUGE_PAGE = 1 << 21
 STEP = HUGE_PAGE if HUGE else 4096
+PAUSE_S = 0.03 if sys.argv[2:] == ["slow"] else 0.01
 
 if HUGE:
     whole = mmap.mmap(-1, SIZE + HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
@@ -35,7 +37,7 @@ def write_once():
     for position in range(0, SIZE, STEP):
         BUFFER[position] = ROUNDS[0] % 251
         if position % (1 << 20) == 0:
-            time.sleep(0.01)
+            time.sleep(PAUSE_S)
     ROUNDS[0] += 1
 
 
