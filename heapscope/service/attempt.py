@@ -20,13 +20,13 @@ from heapscope.service.channel import Channel, CloneSilent
 from heapscope.service.collectors import Collector, Orders, rungs_of
 from heapscope.service.priority import run_nicely
 from heapscope.service.surroundings import CloneHandle, RealSurroundings, Surroundings
+from heapscope.snapshot.facts import SnapshotMeta
 from heapscope.target.info import TargetInfo
 from heapscope.target.obstacles import HEAD_ROOM_CODES
 from heapscope.units import clean_text, format_bytes, format_count
 from heapscope.wire.protocol import Kind
 
-if TYPE_CHECKING:  # numpy costs 100 ms, which a refused capture need not pay
-    from heapscope.snapshot.model import SnapshotMeta
+if TYPE_CHECKING:  # 10 ms, which a refused capture need not pay
     from heapscope.snapshot.records import RootRecord
 
 REPORT_EVERY_S = 0.05
@@ -215,8 +215,6 @@ def meta_of(
     run: Run, target: TargetInfo, clone: CloneHandle, collector: Collector, receiver: Receiver, coverage: float | None
 ) -> SnapshotMeta:
     """Say whose heap it is, and how it was captured; times and RSS are the caller's to add."""
-    from heapscope.snapshot.model import SnapshotMeta  # noqa: PLC0415 - numpy, see the top
-
     version = receiver.hello.get("python_version")
     return SnapshotMeta(
         pid=target.pid,

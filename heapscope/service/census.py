@@ -15,11 +15,11 @@ from heapscope.service.attempt import Run, begin, down_the_ladder, frozen_clone,
 from heapscope.service.capture_options import CaptureOptions, CaptureProgress, Report
 from heapscope.service.collectors import NATIVE, Collector
 from heapscope.service.surroundings import Surroundings
+from heapscope.snapshot.counts import CountsBuilder, TypeTotal
 from heapscope.target.info import TargetInfo
 
-if TYPE_CHECKING:  # numpy costs 100 ms, which a refused census need not pay
-    from heapscope.snapshot.counts import TypeTotal
-    from heapscope.snapshot.model import SnapshotMeta
+if TYPE_CHECKING:
+    from heapscope.snapshot.facts import SnapshotMeta
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,6 @@ def take_census(
 def _count_once(run: Run, target: TargetInfo, via: str, collector: Collector) -> Census:
     if collector is not NATIVE:
         return _from_snapshot(run, target, via, collector)
-    from heapscope.snapshot.counts import CountsBuilder  # noqa: PLC0415 - numpy, see the top
-
     rss_before = run.world.rss_of(target)
     started_ns = time.monotonic_ns()
     captured_at = time.time()
@@ -83,9 +81,8 @@ def _count_once(run: Run, target: TargetInfo, via: str, collector: Collector) ->
 
 
 def _from_snapshot(run: Run, target: TargetInfo, via: str, collector: Collector) -> Census:
-    from heapscope.analysis.histogram import build_histogram  # noqa: PLC0415 - numpy, see the top
+    from heapscope.analysis.histogram import build_histogram  # noqa: PLC0415 - numpy, 100 ms
     from heapscope.service.capture import capture_once  # noqa: PLC0415 - only where the clone cannot count
-    from heapscope.snapshot.counts import TypeTotal  # noqa: PLC0415 - as above
 
     snapshot = capture_once(run, target, via, collector)
     rows = build_histogram(snapshot, recursive=False).rows

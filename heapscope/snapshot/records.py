@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from heapscope.snapshot.model import InstanceFacts, Root, SnapshotMeta, StateFigures, TypeInfo
+from heapscope.snapshot.facts import InstanceFacts, Root, SnapshotMeta, StateFigures, TypeInfo
 from heapscope.wire.protocol import MAX_ATTRIBUTES, MAX_NAME, MAX_OWN_SIZES, DictState, RootKind
 
 MAX_TYPES = 1 << 22  # a program that makes a class per call may have a million; more is nonsense
