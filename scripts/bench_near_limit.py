@@ -52,7 +52,9 @@ def memory_group(limit: int) -> Iterator[Path]:
         (group / name).write_text(str(limit))
         yield group
     finally:
-        time.sleep(0.5)
+        end = time.monotonic() + PATIENCE_S
+        while (group / "cgroup.procs").read_text() and time.monotonic() < end:  # what has been killed needs its time to end
+            time.sleep(0.1)
         group.rmdir()
 
 

@@ -89,6 +89,7 @@ CORE_RLIMIT = 160  # struct rlimit
 SCHED_PARAM = 176
 TARGET_PID = 180
 CLONE_NAME = 184  # 16 bytes
+CLONE_NICE = 200
 FUNCTION_TABLE = 256
 COMMAND = 384  # eight words: what the host tells the clone to do (inject/server.py)
 REPLY = 448
@@ -102,6 +103,7 @@ def function_offset(name: str) -> int:
 
 
 MAX_CLONE_NAME = 15
+LOWEST_NICE = 19
 
 IDLE_NS = 200_000_000
 """How long a finished stub waits for the tracer to restore the thread before it restores itself."""
@@ -142,6 +144,7 @@ class BlockValues:
     max_fd: int
     target_pid: int
     """In its own pid namespace: a child that the target forks inherits a queued call, and must not make it."""
+    clone_nice: int = LOWEST_NICE
 
 
 def encode_block(values: BlockValues) -> bytes:
@@ -164,6 +167,7 @@ def encode_block(values: BlockValues) -> bytes:
     struct.pack_into("<QQ", data, CORE_RLIMIT, CORE_LIMIT, CORE_LIMIT)
     struct.pack_into("<II", data, ALARM_SECONDS, values.alarm_s, values.max_fd)
     struct.pack_into("<i", data, TARGET_PID, values.target_pid)
+    struct.pack_into("<i", data, CLONE_NICE, values.clone_nice)
     data[CLONE_NAME : CLONE_NAME + len(values.clone_name)] = values.clone_name
     for name in FUNCTIONS:
         struct.pack_into("<Q", data, function_offset(name), values.functions.get(name, 0))

@@ -142,6 +142,7 @@ def make_clone(
     bootstrap: str,
     via: str = "auto",
     runs_python: bool = True,
+    is_urgent: bool = False,
     deadline_s: float = 60.0,
     report: Callable[[str], None] = lambda _state: None,
     cancel: threading.Event | None = None,
@@ -153,6 +154,7 @@ def make_clone(
         bootstrap: Python source that the clone runs first.
         via: ``auto`` or the name of an injector.
         runs_python: start the bootstrap; else the clone serves (inject/server.py) until it is told what to run.
+        is_urgent: leave the clone the target's priority, where the injector is ptrace; else it gets the lowest.
         deadline_s: time for the clone to be made.
         report: called with a short text whenever the state changes.
         cancel: set it to give up.
@@ -169,6 +171,7 @@ def make_clone(
         "alarm_s": _ALARM_S,
         "via": via,
         "runs_python": runs_python,
+        "is_urgent": is_urgent,
         "clone_name": clone_name,
     }
     channel, helper = _start_helper(message)

@@ -204,6 +204,7 @@ def _decode_request(message: dict[str, object]) -> tuple[InjectRequest, str]:
         alarm_s=int(part["alarm_s"]),
         runs_python=bool(part["runs_python"]),
         clone_name=str(part["clone_name"]).encode(),
+        is_urgent=bool(part.get("is_urgent")),
     )
     return request, str(part["via"])
 

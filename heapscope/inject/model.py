@@ -21,6 +21,8 @@ class InjectRequest:
     """Whether the clone starts Python at once; else it serves, and the host starts what it likes."""
     clone_name: bytes
     """What the clone calls itself once its descriptors are arranged; at most 15 bytes, different for every request."""
+    is_urgent: bool = False
+    """Whether the clone keeps the target's priority. One that has lowered it needs CAP_SYS_NICE to get it back."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

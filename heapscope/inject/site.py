@@ -96,6 +96,7 @@ class Site:
             alarm_s=request.alarm_s,
             max_fd=self._max_fd,
             target_pid=self._inner_pid,
+            clone_nice=os.getpriority(os.PRIO_PROCESS, request.pid) if request.is_urgent else block.LOWEST_NICE,
         )
         encoded = bytearray(block.encode_block(values))
         encoded[block.ADD_RESULT : block.ADD_RESULT + 4] = NOT_CALLED.to_bytes(4, "little")

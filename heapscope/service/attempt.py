@@ -131,6 +131,7 @@ def frozen_clone(run: Run, target: TargetInfo, via: str, collector: Collector) -
             target,
             via=via,
             runs_python=collector.runs_python,
+            is_urgent=run.options.is_urgent,
             deadline_s=run.remaining_s(),
             report=lambda message: run.report(CaptureProgress("inject", message=clean_text(message))),
             cancel=run.cancel,

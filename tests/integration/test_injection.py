@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 
@@ -92,6 +93,17 @@ def test_a_capture_can_be_cancelled_while_it_waits_for_the_gil(one_python: Pytho
             for _ in range(ROUNDS):
                 make_clone(found, bootstrap=bootstrap_source(), report=hear, cancel=cancel).release()
         assert any("waiting" in state for state in states)
+
+
+def test_a_clone_has_the_lowest_priority_unless_it_is_urgent(one_python: Python) -> None:
+    """One that has lowered it could not raise it again without CAP_SYS_NICE, and would starve on a busy machine."""
+    with running(one_python, situation_named("event wait")) as target, unharmed(target):
+        own = os.getpriority(os.PRIO_PROCESS, target.pid)
+        for is_urgent, wanted in ((False, 19), (True, own)):
+            with make_clone(
+                target_of(target.pid), bootstrap=bootstrap_source(), runs_python=False, is_urgent=is_urgent
+            ) as clone:
+                assert os.getpriority(os.PRIO_PROCESS, clone.clone_pid) == wanted
 
 
 def test_two_can_look_at_one_target_at_once(one_python: Python) -> None:

@@ -154,6 +154,7 @@ class FakeSurroundings:
         *,
         via: str,
         runs_python: bool,
+        is_urgent: bool = False,
         deadline_s: float,
         report: Callable[[str], None],
         cancel: threading.Event,

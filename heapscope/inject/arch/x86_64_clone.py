@@ -10,7 +10,6 @@ from heapscope.inject.arch.assembler import R8, R9, R10, R12, RAX, RDI, RDX, RSI
 from heapscope.inject.arch.x86_64_numbers import (
     EXIT_NO_PIPES,
     IOPRIO_IDLE,
-    LOWEST_NICE,
     PR_SET_NAME,
     RLIMIT_CORE,
     SIG_SETMASK,
@@ -41,7 +40,7 @@ def emit_clone(asm: Assembler) -> None:
     asm.system_call(SYS_ALARM, Word(block.ALARM_SECONDS))
     asm.system_call(SYS_SETRLIMIT, RLIMIT_CORE, Field(block.CORE_RLIMIT))
     asm.system_call(SYS_SCHED_SETSCHEDULER, 0, 0, Field(block.SCHED_PARAM))
-    asm.system_call(SYS_SETPRIORITY, 0, 0, LOWEST_NICE)
+    asm.system_call(SYS_SETPRIORITY, 0, 0, Word(block.CLONE_NICE))
     asm.system_call(SYS_IOPRIO_SET, 1, 0, IOPRIO_IDLE)
     _close_everything(asm)
     for pipe in (block.PIPES, block.PIPES + 8):

@@ -39,13 +39,19 @@ def test_a_function_that_the_target_lacks_is_zero() -> None:
     assert struct.unpack_from("<Q", data, block.function_offset("PyGC_Disable")) == (0,)
 
 
+def test_a_clone_is_the_least_important_unless_it_must_not_be() -> None:
+    """The target's own priority may be negative."""
+    for changes, wanted in (({}, 19), ({"clone_nice": -5}, -5)):
+        assert struct.unpack_from("<i", block.encode_block(values(**changes)), block.CLONE_NICE) == (wanted,)
+
+
 def test_fields_do_not_overlap() -> None:
     """Each field's bytes belong to one field only."""
     fields = [
         (block.STATE, 4), (block.CANCEL, 4), (block.ALLOW_HELD, 4), (block.ADD_RESULT, 4), (block.CLONE_RESULT, 8),
         (block.WAIT_NS, 16), (block.GIL_NS, 16), (block.RELEASED_NS, 16), (block.CURE_FRAME, 8), (block.IDLE_TIMEOUT, 16),
         (block.CLONE_MASK, 8), (block.DEFAULT_ACTION, 32), (block.ALARM_SECONDS, 4), (block.MAX_FD, 4), (block.PIPES, 16),
-        (block.CORE_RLIMIT, 16), (block.SCHED_PARAM, 4), (block.TARGET_PID, 4), (block.CLONE_NAME, 16),
+        (block.CORE_RLIMIT, 16), (block.SCHED_PARAM, 4), (block.TARGET_PID, 4), (block.CLONE_NAME, 16), (block.CLONE_NICE, 4),
         (block.FUNCTION_TABLE, 8 * len(block.FUNCTIONS)), (block.COMMAND, 64), (block.REPLY, 8), (block.INTERPRETER, 8),
     ]  # fmt: skip
     used = sorted(fields)
