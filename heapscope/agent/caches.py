@@ -27,21 +27,21 @@ class CacheCounts:
         if self._memory is None:
             return
         for address in map(id, caches):
-            counts = self._read(address)
+            counts = _read(self._memory.word, address)
             if counts is not None and len(self._found) < MAX_CACHES:
                 self._found.append(counts)
-
-    def _read(self, address):
-        word = self._memory.word
-        table, hits, limit, misses = (word(address + offset) for offset in (CACHE, HITS, LIMIT, MISSES))
-        if word(address + TYPED) & 0xFFFFFFFF > 1 or word(table + TYPE) != _DICT or not word(address + FUNCTION):
-            return None
-        used = word(table + DICT_USED)
-        if max(hits, misses) > MOST or used > misses or (limit != NO_LIMIT and (limit > MOST or used > limit)):
-            return None
-        return [address, table, hits, misses, -1 if limit == NO_LIMIT else limit]
 
     def flush(self):
         """Send what has come together."""
         for start in range(0, len(self._found), CACHES_PER_FRAME):
             self._stream.send_value(Kind.CACHES, self._found[start : start + CACHES_PER_FRAME])
+
+
+def _read(word, address):
+    table, hits, limit, misses = (word(address + offset) for offset in (CACHE, HITS, LIMIT, MISSES))
+    if word(address + TYPED) & 0xFFFFFFFF > 1 or word(table + TYPE) != _DICT or not word(address + FUNCTION):
+        return None
+    used = word(table + DICT_USED)
+    if max(hits, misses) > MOST or used > misses or (limit != NO_LIMIT and (limit > MOST or used > limit)):
+        return None
+    return [address, table, hits, misses, -1 if limit == NO_LIMIT else limit]
