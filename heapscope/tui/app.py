@@ -6,6 +6,7 @@ Never blocks: captures, analysis, files and processes are touched in threads onl
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,22 +17,31 @@ from heapscope.tui.app_files import FilesApp
 from heapscope.tui.app_growth import GrowthApp
 from heapscope.tui.app_report import ReportApp
 from heapscope.tui.app_treemap import TreemapApp
+from heapscope.tui.chrome import TabStrip
 from heapscope.tui.files import copy_path
 from heapscope.tui.keeper import Keeper
 from heapscope.tui.presenters.capture import progress_line
 from heapscope.tui.screens.attach import AttachScreen
 from heapscope.tui.screens.dialogs import ConfirmScreen, HelpScreen
+from heapscope.tui.screens.inspect import InspectScreen
+from heapscope.tui.screens.instances import InstancesScreen
 from heapscope.tui.screens.main import MainScreen
+from heapscope.tui.screens.paths import PathsScreen
 from heapscope.tui.screens.picker import PickerScreen
+from heapscope.tui.screens.tabs import TAB_KINDS
 from heapscope.tui.series import Series
+from heapscope.tui.stylesheets import read_ahead
 from heapscope.tui.textfit import safe_text
 from heapscope.tui.theme import THEME, THEME_NAME
+from heapscope.tui.vtable import VTable
 
 if TYPE_CHECKING:
     from heapscope.service.capture import CaptureOptions
     from heapscope.snapshot.model import Snapshot
     from heapscope.tui.engine import Engine
 
+SWITCH_S = 0.001
+GC_THRESHOLDS = (1_000, 10, 200)
 SAMPLE_S = 2.0  # the header's RSS; a sparkline of 8 cells then shows 16 seconds
 
 
@@ -50,6 +60,7 @@ class HeapscopeApp(GrowthApp, TreemapApp, ReportApp, FilesApp, AdviceApp):
             await self.push_screen(PickerScreen(ascii_only=self.ascii_only))
             self.runner.list_targets()
         self.set_interval(SAMPLE_S, self._sample)
+        read_ahead(self, (TabStrip, VTable, MainScreen, *TAB_KINDS, InstancesScreen, InspectScreen, PathsScreen))
 
     async def _start_attach(self) -> None:
         pid = self.keeper.pid
@@ -88,6 +99,7 @@ class HeapscopeApp(GrowthApp, TreemapApp, ReportApp, FilesApp, AdviceApp):
             self.show_view()
         else:
             self.last_code = ExitCode.OK
+            spare_collector()  # the libraries that the analysis has brought in
             while not isinstance(self.screen, AttachScreen):
                 await self.pop_screen()  # a dialog above the attach screen asks about what is over
             assert self.keeper.view is not None  # it was taken above
@@ -263,12 +275,23 @@ def run_open(
 
 
 def spare_collector() -> None:
-    """Exempt all that is imported by now from garbage collection: looking through it holds up the event loop for 100 ms each time."""
+    """Exempt all that there is by now from garbage collection: looking through it holds up the event loop for 100 ms each time."""
     gc.freeze()
 
 
-def _run(app: HeapscopeApp) -> int:
+def give_way() -> None:
+    """Have threads and the collector interrupt the screens for short times only, for as long as the process lives.
+
+    A thread that computes in Python gives the interpreter up after a millisecond, not five: there may be four of them. All objects are
+    looked through after millions of new ones: what the screens drop in cycles is small, and snapshots are in none.
+    """
+    sys.setswitchinterval(SWITCH_S)
+    gc.set_threshold(*GC_THRESHOLDS)
     spare_collector()
+
+
+def _run(app: HeapscopeApp) -> int:
+    give_way()
     app.keeper.copy_path = copy_path()
     code = app.run()
     return code if code is not None else app.return_code or ExitCode.INTERNAL

@@ -54,6 +54,10 @@ class SizedScreen(Screen[None]):
         """Whether the widgets are there; messages from threads may come before them."""
         return any(child.id == "too-small" for child in self.children)
 
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        """Leave styles as they are: when the theme changes, all screens are styled anew, and the time of a key goes into it."""
+        event.refresh_styles = False
+
     def on_resize(self, event: events.Resize) -> None:
         """Show or hide the notice."""
         if not self.is_composed:

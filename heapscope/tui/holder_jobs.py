@@ -5,7 +5,9 @@ Never touches a widget: a thread only posts messages.
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from heapscope.graph.library import Oversight
     from heapscope.snapshot.model import U32Array
 
+TELL_S = 0.1  # between two messages of a job
 TREE_SHARE = 0.6  # of the work; the rest are retained sizes of types
 
 
@@ -141,11 +144,16 @@ def oversight_of(job: Job, post: Post) -> Oversight:
     """Watch a job: cancelled by its event, its share posted."""
     from heapscope.graph.library import Oversight  # noqa: PLC0415 - numpy, 100 ms
 
+    told_at = -math.inf
+
     def report(share: float) -> None:
-        # A message for every percent: more could not be seen. The share first: the screen may read it before post() returns,
-        # and nothing would bring it again.
+        # A message for every percent, and not too many: more could not be seen. The share first: the screen may read it before
+        # post() returns, and nothing would bring it again.
+        nonlocal told_at
         shown, job.share = job.share, share
-        if int(share * 100) != int(shown * 100):
+        now = time.monotonic()
+        if int(share * 100) != int(shown * 100) and now - told_at >= TELL_S:
+            told_at = now
             post(WorkProgressed(job))
 
     return Oversight(job.cancel.is_set, report)

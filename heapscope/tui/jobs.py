@@ -170,7 +170,13 @@ def run_capture(engine: Engine, job: CaptureJob, options: CaptureOptions, base: 
 
 
 def run_analysis(
-    engine: Engine, job: CaptureJob, snapshot: Snapshot, path: str, base: Base, earlier: Sequence[Snapshot], post: Post
+    engine: Engine,
+    job: CaptureJob,
+    snapshot: Snapshot,
+    path: str,
+    base: Base,
+    post: Post,
+    earlier: Sequence[Snapshot] = (),
 ) -> None:
     """Analyse a loaded snapshot, and those before it, oldest first; runs in a thread, ends with JobEnded whatever happens."""
 

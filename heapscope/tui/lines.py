@@ -7,26 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from rich.cells import cell_len
-from textual.content import Content
-from textual.widgets import Static
+from rich.segment import Segment
+from textual.geometry import Size
+from textual.strip import Strip
 
+from heapscope.tui.painting import PaintedWidget
 from heapscope.tui.textfit import cut_end
 from heapscope.tui.theme import to_ascii
-
-_STYLES = {
-    "": "",
-    "dim": "$foreground-muted",
-    "strong": "bold",
-    "title": "bold $primary",
-    "bar": "$primary",
-    "warn": "$warning",
-    "good": "$success",
-    "bad": "bold $error",
-    "key": "bold $primary",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,28 +58,53 @@ def fit_line(one: Line, width: int) -> Line:
     return tuple(out)
 
 
-class Lines(Static):
-    """Draws lines, each cut to the width, never wrapped."""
+class Lines(PaintedWidget):
+    """Draws lines, each cut to the width, never wrapped; each once for as long as it stays the same."""
 
-    DEFAULT_CSS = "Lines { height: auto; width: 1fr; text-wrap: nowrap; text-overflow: clip; }"
+    ALLOW_SELECT: ClassVar[bool] = False
+    DEFAULT_CSS = "Lines { height: auto; width: 1fr; }"
 
     def __init__(self, *, ascii_only: bool = False, **kwargs: Any) -> None:
-        super().__init__("", markup=False, **kwargs)
+        super().__init__(**kwargs)
         self._ascii_only = ascii_only
+        self._drawn: dict[tuple[Line, int, str], Strip] = {}
         self.shown: tuple[Line, ...] = ()
 
     def show(self, lines: Sequence[Line]) -> None:
         """Replace what is drawn; does nothing when it is the same."""
-        if tuple(lines) == self.shown:
+        before, self.shown = self.shown, tuple(lines)
+        if self.shown == before:
             return
+        self._drawn = {key: strip for key, strip in self._drawn.items() if key[0] in self.shown}
         # As many lines as before leave everything in its place: arranging the screen anew takes longer than to draw them.
         width, height = self.styles.width, self.styles.height
         moves = (width is not None and width.is_auto) or (
-            height is not None and height.is_auto and len(lines) != len(self.shown)
+            height is not None and height.is_auto and len(self.shown) != len(before)
         )
-        self.shown = tuple(lines)
-        self.update(Content("\n").join(self._content(one) for one in self.shown), layout=moves)
+        if moves:
+            self.clear_cached_dimensions()
+        self.refresh(layout=moves)
 
-    def _content(self, one: Line) -> Content:
-        write = to_ascii if self._ascii_only else str
-        return Content.assemble(*((write(span.text), _STYLES[span.style]) for span in one))
+    def get_content_width(self, _container: Size, _viewport: Size) -> int:
+        """Be as wide as the longest line."""
+        return max((sum(cell_len(span.text) for span in one) for one in self.shown), default=0)
+
+    def get_content_height(self, _container: Size, _viewport: Size, _width: int) -> int:
+        """Be as high as there are lines."""
+        return len(self.shown)
+
+    def notify_style_update(self) -> None:
+        """Draw everything in the new colours."""
+        self._drawn.clear()
+        super().notify_style_update()
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line."""
+        width = self.content_size.width
+        one = self.shown[y] if 0 <= y < len(self.shown) else EMPTY
+        key = (one, width, self.app.theme)
+        if key not in self._drawn:
+            write = to_ascii if self._ascii_only else str
+            segments = [Segment(write(span.text), self.look(span.style)) for span in one]
+            self._drawn[key] = Strip(segments).adjust_cell_length(width, self.look(""))
+        return self._drawn[key]

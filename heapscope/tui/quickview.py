@@ -13,7 +13,8 @@ from rich.segment import Segment
 from textual import events
 from textual.geometry import Region
 from textual.strip import Strip
-from textual.widget import Widget
+
+from heapscope.tui.painting import PaintedWidget
 
 HEAD_LINES = 1
 BAR_WIDTH = 1
@@ -31,16 +32,11 @@ def thumb_of(top: int, rows: int, count: int) -> range:
     return range(first, first + length)
 
 
-class QuickView(Widget):
+class QuickView(PaintedWidget):
     """Lines below a head that stays. It keeps them by what they show, wherever on the screen that is."""
 
     ALLOW_SELECT: ClassVar[bool] = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"quickview--thumb", "quickview--track"}
-    DEFAULT_CSS = """
-    QuickView { width: 1fr; height: 1fr; overflow: hidden; background: $background; }
-    QuickView > .quickview--thumb { color: $foreground-muted; }
-    QuickView > .quickview--track { color: $foreground-muted; }
-    """
+    DEFAULT_CSS = "QuickView { width: 1fr; height: 1fr; overflow: hidden; background: $background; }"
 
     def __init__(self, *, thumb: str = THUMB, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -105,13 +101,12 @@ class QuickView(Widget):
         return strips
 
     def _line(self, y: int, *, is_thumb: bool) -> Strip:
-        text = (self.line_key(y), self.size.width)
+        text = (self.line_key(y), self.size.width, self.app.theme)
         whole = (*text, is_thumb)
         if whole not in self._drawn:
             if text not in self._drawn:
                 self._drawn[text] = self.render_line(y)
-            style = self.get_component_rich_style(f"quickview--{'thumb' if is_thumb else 'track'}")
-            end = Segment(self._thumb if is_thumb else TRACK, style)
+            end = Segment(self._thumb if is_thumb else TRACK, self.look("dim"))
             self._drawn[whole] = Strip([*self._drawn[text], end], self.size.width)
         return self._drawn[whole]
 

@@ -58,7 +58,7 @@ class Runner:
     def analyse(self, job: jobs.CaptureJob, snapshot: Snapshot, path: str) -> None:
         """Start the analysis of a loaded snapshot, and of those that were opened with it."""
         base, earlier, post = self._keeper.base(), self._keeper.opened, self._app.post_message
-        self._start(lambda: jobs.run_analysis(self._engine, job, snapshot, path, base, earlier, post), "job")
+        self._start(lambda: jobs.run_analysis(self._engine, job, snapshot, path, base, post, earlier), "job")
 
     def open_file(self, path: str) -> None:
         """Start loading a snapshot file, to show it."""

@@ -6,7 +6,7 @@ Never sorts or filters itself (tablemodel does) and never parses markup: cells a
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any, ClassVar
+from typing import Any
 
 from rich.segment import Segment
 from rich.style import Style
@@ -29,23 +29,6 @@ class VTable(QuickView, can_focus=True):
     """A table with a cursor, a fixed head that sorts on click, and columns that come and go with the width."""
 
     BINDINGS = bindings_of(Scope.TABLE)
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "vtable--head", "vtable--sorted", "vtable--cursor", "vtable--cursor-blur",
-        "vtable--bar", "vtable--warn", "vtable--good", "vtable--bad", "vtable--dim",
-    }  # fmt: skip
-    DEFAULT_CSS = """
-    VTable { background: $background; }
-    VTable > .vtable--head { color: $text-muted; text-style: bold; background: $panel; }
-    VTable > .vtable--sorted { color: $primary; text-style: bold; background: $panel; }
-    VTable > .vtable--cursor { background: $primary 35%; text-style: bold; }
-    VTable > .vtable--cursor-blur { background: $surface; }
-    VTable > .vtable--bar { color: $primary; }
-    VTable > .vtable--warn { color: $warning; }
-    VTable > .vtable--good { color: $success; }
-    VTable > .vtable--bad { color: $error; }
-    VTable > .vtable--dim { color: $foreground-muted; }
-    """
-
     cursor: reactive[int] = reactive(0, repaint=False)
 
     class RowHighlighted(Message):
@@ -84,7 +67,6 @@ class VTable(QuickView, can_focus=True):
         self.empty_words = ""  # where there is no row
         self._model: TableModel[Any] | None = None
         self.placed: list[PlacedColumn[Any]] = []
-        self._known_style: Style | None = None
 
     @property
     def model(self) -> TableModel[Any] | None:
@@ -190,18 +172,6 @@ class VTable(QuickView, can_focus=True):
             left += placed.width + COLUMN_GAP
         return ""
 
-    @property
-    def _plain_style(self) -> Style:
-        """The style of a row; looking it up takes as long as drawing the row."""
-        if self._known_style is None:
-            self._known_style = self.rich_style
-        return self._known_style
-
-    def notify_style_update(self) -> None:
-        """Look styles up anew."""
-        self._known_style = None
-        super().notify_style_update()
-
     def line_key(self, y: int) -> Hashable:
         """Return the row, and whether the cursor is on it; the model is the same until the table is shown another."""
         if y < HEAD_LINES:
@@ -212,7 +182,7 @@ class VTable(QuickView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Draw one line in sight; reads one row at most."""
         width = self.text_width
-        base = self._plain_style
+        base = self.look("")
         if self._model is None:
             return Strip.blank(width, base)
         if y < HEAD_LINES:
@@ -224,15 +194,14 @@ class VTable(QuickView, can_focus=True):
         if position >= self._model.visible_count:
             return Strip.blank(width, base)
         if position == self.cursor:
-            name = "vtable--cursor" if self.has_focus else "vtable--cursor-blur"
-            base = self.get_component_rich_style(name)
+            base = self.look("cursor" if self.has_focus else "cursor-blur")
         return self._row(self._model.row_at(position), base, width)
 
     def _head(self, width: int) -> Strip:
         model = self._model
         assert model is not None
-        style = self.get_component_rich_style("vtable--head")
-        sorted_style = self.get_component_rich_style("vtable--sorted")
+        style = self.look("head")
+        sorted_style = self.look("sorted")
         segments = [Segment(" " * MARGIN, style)]
         for placed in self.placed:
             is_sorted = placed.column.key == model.sort_key
@@ -251,7 +220,7 @@ class VTable(QuickView, can_focus=True):
             used += placed.width + COLUMN_GAP
             if name:
                 # Only the colour of the letters: the row keeps its background, so that the cursor stays one bar.
-                colour = self.get_component_rich_style(f"vtable--{name}").color
+                colour = self.look(name).color
                 segments += [Segment(waiting, base), Segment(text, base + Style(color=colour))]
                 waiting = " " * COLUMN_GAP
             else:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
@@ -120,8 +121,9 @@ class AttachScreen(SizedScreen):
             width = max(30, min(94, self.size.width - 8))
             self.query_one("#attach-card", Lines).show(error_card(self.error, width, can_go_back=self._can_go_back))
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
         """Draw again what another screen covered."""
+        super().on_screen_resume(event)
         self._draw_card()
 
     def action_cancel(self) -> None:

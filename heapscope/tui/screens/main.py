@@ -21,7 +21,6 @@ from heapscope.tui.screens.wishes import WishesScreen
 from heapscope.tui.state import HeapView, Writing
 from heapscope.tui.textfit import cut_end, safe_text
 from heapscope.tui.views.base import HeapTab
-from heapscope.tui.views.slots import SlotsTab
 
 
 class MainScreen(WishesScreen):
@@ -57,16 +56,20 @@ class MainScreen(WishesScreen):
         yield self.size_notice()
 
     def on_mount(self) -> None:
-        """Show the snapshot, starting with the Overview."""
-        self.show_view(self._view)
-        self.go_to(View.OVERVIEW)
+        """Show the snapshot, starting with the Overview, as soon as the rows around it stand: both at once would hold up keys."""
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        if self.has_tabs:
+            self.show_view(self._view)
+            self.go_to(self.current)
 
     def show_view(self, view: HeapView) -> None:
         """Show another snapshot, or more about this one."""
         self._view = view
         if not self.is_composed:
             return
-        self.fill_tabs()
+        self.fill_tabs(has_tree=view.holders is not None)
 
     def fill(self, tab: HeapTab) -> None:
         """Show the snapshot in a tab."""
@@ -101,8 +104,9 @@ class MainScreen(WishesScreen):
         super().on_resize(event)
         self._draw_frame()
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
         """Draw what depends on the size."""
+        super().on_screen_resume(event)
         self._draw_frame()
 
     def _draw_frame(self) -> None:
@@ -167,7 +171,7 @@ class MainScreen(WishesScreen):
             self.post_message(self.SnapshotWanted(row))
         elif self.current is View.SLOTS:
             # From here: a tab that posts while the screen is at work would be taken for the screen, and stopped there.
-            self.post_message(self.query_one(SlotsTab).advice_wish())
+            self.post_message(self.slots.advice_wish())
 
     def action_filter(self) -> None:
         """Open the filter line; the Overview has none, so it opens in Types."""

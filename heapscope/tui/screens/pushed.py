@@ -93,8 +93,9 @@ class PushedScreen(SizedScreen):
         """Say what is being searched."""
         self.draw()
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
         """Draw what depends on the size."""
+        super().on_screen_resume(event)
         self.show_header(self._header)
 
     def on_resize(self, event: events.Resize) -> None:

@@ -34,6 +34,10 @@ _TABS: dict[View, type[HeapTab]] = {
     View.SLOTS: SlotsTab,
     View.SNAPS: SnapsTab,
 }
+TAB_KINDS: tuple[type[HeapTab], ...] = (
+    *_TABS.values(),
+    WasteTab,
+)  # all of them, the second face of the Slots tab included
 
 
 class TabsScreen(SizedScreen):
@@ -51,28 +55,33 @@ class TabsScreen(SizedScreen):
         self.current = View.OVERVIEW
         self._shows_waste = False
         self._unfilled: list[HeapTab] = []
+        self._tabs: dict[type[HeapTab], HeapTab] = {}
 
     def compose_tabs(self) -> ComposeResult:
-        """All of them."""
-        kinds: tuple[type[HeapTab], ...] = (*_TABS.values(), WasteTab)
-        for kind in kinds:
-            yield kind(ascii_only=self._ascii_only)
+        """The first one; the others join it one by one, or when they are asked for."""
+        self._tabs = {kind: kind(ascii_only=self._ascii_only) for kind in TAB_KINDS}
+        yield self._tabs[OverviewTab]
 
     @property
     def tabs(self) -> list[HeapTab]:
         """All of them, the second face of the Slots tab included."""
-        return list(self.query(HeapTab))
+        return list(self._tabs.values())
+
+    def _find(self, kind: type[Tab]) -> Tab:
+        tab = self._tabs[kind]
+        assert isinstance(tab, kind)  # it was made of it
+        return tab
 
     def fill(self, tab: HeapTab) -> None:
         """Show the snapshot in a tab."""
         raise NotImplementedError
 
-    def fill_tabs(self) -> None:
+    def fill_tabs(self, *, has_tree: bool) -> None:
         """Show the snapshot in the tab in front, and in those behind one by one: all at once would hold up keys."""
         is_filling = bool(self._unfilled)
         self._unfilled = self.tabs
         for tab in self.tabs:
-            if tab.fills_at_once:
+            if tab.fills_at_once and has_tree:
                 self._filled(tab)
         self._filled(self.tab)
         if not is_filling:
@@ -86,7 +95,10 @@ class TabsScreen(SizedScreen):
 
     def _filled(self, tab: Tab) -> Tab:
         """Return a tab that shows the snapshot; it may have waited for its turn."""
-        tab.furnish()  # a message of a thread may ask for it before the screen has filled any
+        # A message of a thread may ask for it before the screen has filled any.
+        if not tab.is_attached and self.has_tabs:
+            self.query_one("#content").mount(tab)
+        tab.furnish()
         if tab in self._unfilled:
             self._unfilled.remove(tab)
             self.fill(tab)
@@ -94,8 +106,8 @@ class TabsScreen(SizedScreen):
 
     @property
     def has_tabs(self) -> bool:
-        """Whether all of them are there."""
-        return len(self.query(HeapTab)) == len(_TABS) + 1
+        """Whether the first of them is there: the others can join it."""
+        return bool(self._tabs) and self._tabs[OverviewTab].is_attached
 
     @property
     def tab(self) -> HeapTab:
@@ -105,26 +117,31 @@ class TabsScreen(SizedScreen):
     @property
     def overview(self) -> OverviewTab:
         """The answer."""
-        return self._filled(self.query_one(OverviewTab))
+        return self._filled(self._find(OverviewTab))
 
     @property
     def dominators(self) -> DominatorsTab:
         """The dominator tree."""
-        return self._filled(self.query_one(DominatorsTab))
+        return self._filled(self._find(DominatorsTab))
+
+    @property
+    def slots(self) -> SlotsTab:
+        """The advice on slots."""
+        return self._filled(self._find(SlotsTab))
 
     @property
     def waste(self) -> WasteTab:
         """The other remedies."""
-        return self._filled(self.query_one(WasteTab))
+        return self._filled(self._find(WasteTab))
 
     def tab_of(self, view: View) -> HeapTab:
         """Find a tab, the face of it that is up."""
-        return self._filled(self.query_one(WasteTab if view is View.SLOTS and self._shows_waste else _TABS[view]))
+        return self._filled(self._find(WasteTab if view is View.SLOTS and self._shows_waste else _TABS[view]))
 
     @property
     def growth(self) -> GrowthTab:
         """What changed."""
-        return self._filled(self.query_one(GrowthTab))
+        return self._filled(self._find(GrowthTab))
 
     @property
     def is_waste_up(self) -> bool:
@@ -154,7 +171,8 @@ class TabsScreen(SizedScreen):
         self.current = view
         front = self.tab
         for tab in self.tabs:
-            tab.set_class(tab is front, "-current")
+            if tab.is_attached:
+                tab.set_class(tab is front, "-current")
         if self.is_waste_up and self.waste.wants_report:
             # From here: a tab that posts while the screen is at work would be taken for the screen, and stopped there.
             self.post_message(WasteTab.WasteWanted())
