@@ -57,14 +57,11 @@ def test_a_slot_is_named_as_an_attribute_is() -> None:
     trees = []
     for minute, count in enumerate((10, 14, 18)):
         service = Service()
-        found = []
-        for slots, mark in ((["lock", "sessions"], 0), (["sessions"], 9)):
-            held = service.table([service.blob(1000, "app.Session") for _ in range(count)], size=64 * count)
-            values = [held] if len(slots) == 1 else [service.blob(64), held]
-            item = service.heap.object("app.Registry", fingerprint=mark).refers_to(*values)
-            service.heap.shapes.append((item, slots))
-            found.append(item)
-        service.module("app", FULL=found[0], PARTLY=found[1])
+        tables = [service.table([service.blob(1000) for _ in range(count)], size=64 * count) for _ in range(2)]
+        full = service.heap.object("app.Registry").refers_to(service.blob(64), tables[0])
+        partly = service.heap.object("app.Registry", fingerprint=9).refers_to(tables[1])
+        service.heap.shapes += [(full, ["lock", "sessions"]), (partly, ["sessions"])]
+        service.module("app", FULL=full, PARTLY=partly)
         trees.append(service.holders(minute))
     assert sorted(names(measure_holder_growth(trees))) == ["app.FULL.sessions", "app.PARTLY.sessions"]
 
