@@ -53,7 +53,9 @@ def memory_group(limit: int) -> Iterator[Path]:
         yield group
     finally:
         end = time.monotonic() + PATIENCE_S
-        while (group / "cgroup.procs").read_text() and time.monotonic() < end:  # what has been killed needs its time to end
+        while (
+            group / "cgroup.procs"
+        ).read_text() and time.monotonic() < end:  # what has been killed needs its time to end
             time.sleep(0.1)
         group.rmdir()
 

@@ -14,7 +14,6 @@ import contextlib
 import json
 import os
 import random
-import signal
 import socket
 import statistics
 import subprocess
@@ -22,6 +21,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -220,7 +220,7 @@ def soak(folder: Path, arguments: argparse.Namespace) -> int:
                 state.scrapes += scraped(address)
             time.sleep(0.5)
         code = daemon.poll()
-        daemon.send_signal(signal.SIGTERM)
+        daemon.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             daemon.wait(60)
         time.sleep(1)
@@ -234,6 +234,18 @@ def soak(folder: Path, arguments: argparse.Namespace) -> int:
     return judge(state, events, folder, code, left, arguments.minutes * 60 * speed, wall)
 
 
+def say_sizes(sizes: list[int]) -> tuple[int, int]:
+    """Print the daemon's size over time; return its growth after the warm-up, and from the second to the last third."""
+    warm, third = sizes[int(WARM_UP_SHARE * len(sizes)) :], len(sizes) // 3
+    growth = max(warm[-20:]) - min(warm[:20])
+    climb = int(statistics.median(sizes[-third:]) - statistics.median(sizes[third : 2 * third]))
+    points = [sizes[number * (len(sizes) - 1) // CURVE_POINTS] >> 20 for number in range(CURVE_POINTS + 1)]
+    print(
+        f"the daemon's size over time, MB: {points}; after warm-up {growth >> 10:+}K, in the last third {climb >> 10:+}K"
+    )
+    return growth, climb
+
+
 def judge(
     state: Soak,
     events: list[dict[str, Any]],
@@ -244,29 +256,19 @@ def judge(
     wall: float,
 ) -> int:
     """Print what happened, and what should not have."""
-    kinds: dict[str, int] = {}
-    for event in events:
-        kinds[event["event"]] = kinds.get(event["event"], 0) + 1
+    kinds = dict(Counter(event["event"] for event in events))
     fired = {event["pid"] for event in events if event["event"] == "rule_fired"}
     found = {event["pid"] for event in events if event["event"] == "instance_found"}
     missed = (state.crossed & found) - fired
-    warm = [size for at, size in state.sizes if at >= WARM_UP_SHARE * state.sizes[-1][0]]
-    growth = (max(warm[-20:]) - min(warm[:20])) if warm else 0
-    third = len(state.sizes) // 3
-    climb = statistics.median([size for _, size in state.sizes[-third:]]) - statistics.median(
-        [size for _, size in state.sizes[third : 2 * third]]
-    )
+    growth, climb = say_sizes([size for _, size in state.sizes])
     store = Store(str(folder / "state"))
     store.open()
     Retention(store).tidy(RetentionConfig(), wall)
     records = store.records()
     paused = sum(event.get("pause_ns", 0) for event in events if event["event"].endswith("_stored")) / 1e9
     allowed = PAUSE_BUDGET * (scaled_s + START_S) + 0.1
-    periods = [
-        (one.target, one.slot, one.kind, one.captured_at // 3600)
-        for one in records
-        if one.captured_at < wall - 2 * 3600
-    ]
+    old = [one for one in records if one.captured_at < wall - 2 * 3600]
+    periods = [(one.target, one.slot, one.kind, one.captured_at // 3600) for one in old]
     problems = {
         "the daemon ended early": code is not None,
         "the daemon grew": growth > GROWTH_LIMIT,
@@ -282,23 +284,16 @@ def judge(
     print(f"{scaled_s / 3600:.1f} h, {state.started} processes of {len(state.names)} targets; events {kinds}")
     failures = [f"{event['error']}: {event['message']}" for event in events if event["event"] == "capture_failed"]
     print(f"failed captures, by message: { {text[:70]: failures.count(text) for text in sorted(set(failures))[:12]} }")
-    print(
-        f"records {len(records)}, snapshots {sum(one.kind is Kind.SNAPSHOT for one in records)}, {store.totals().snapshot_bytes} bytes"
-    )
-    print(
-        f"daemon {warm[0] >> 10}K -> {warm[-1] >> 10}K after warm-up ({growth >> 10:+}K); paused {paused * 1e3:.1f} ms of {allowed * 1e3:.1f} ms"
-    )
-    points = [
-        state.sizes[number * (len(state.sizes) - 1) // CURVE_POINTS][1] >> 20 for number in range(CURVE_POINTS + 1)
-    ]
-    print(f"its size over time, MB: {points}; from the second to the last third {int(climb) >> 10:+}K")
+    count = sum(one.kind is Kind.SNAPSHOT for one in records)
+    print(f"records {len(records)}, snapshots {count}, {store.totals().snapshot_bytes} bytes")
+    print(f"paused {paused * 1e3:.1f} ms of {allowed * 1e3:.1f} ms")
     print(
         f"above the threshold for {SEEN_S:.0f} s: {len(state.crossed)} processes, without a rule: {sorted(missed)}; clones left: {left}"
     )
     store.close()
     bad = [what for what, is_so in problems.items() if is_so]
     print("FAILED: " + "; ".join(bad) if bad else "ok")
-    return 1 if bad else 0
+    return int(bool(bad))
 
 
 if __name__ == "__main__":
