@@ -88,11 +88,11 @@ static int seed(const HeapgraphGraph *graph, Steps *steps, const uint32_t *compo
         if (!has_range(graph, object))
             return HEAPGRAPH_FAILED;
         for (uint64_t i = graph->offsets[object]; i < graph->offsets[object + 1]; i++) {
-            if (step(steps))
-                return HEAPGRAPH_CANCELLED;
-            if (graph->targets[i] >= graph->object_count)
-                return HEAPGRAPH_FAILED;
-            uint32_t to = component[graph->targets[i]];
+            uint32_t target;
+            int fault = take_reference(graph, steps, i, graph->object_count, &target);
+            if (fault)
+                return fault;
+            uint32_t to = component[target];
             if (to == HEAPGRAPH_NONE)
                 continue;
             if (to >= component_count)
@@ -115,11 +115,11 @@ static int spread(const HeapgraphGraph *components, Steps *steps, const uint64_t
         if (!has_range(components, from))
             return HEAPGRAPH_FAILED;
         for (uint64_t i = components->offsets[from]; i < components->offsets[from + 1]; i++) {
-            if (step(steps))
-                return HEAPGRAPH_CANCELLED;
-            if (components->targets[i] >= from)
-                return HEAPGRAPH_FAILED;
-            Mask *to = &masks[components->targets[i]];
+            uint32_t target;
+            int fault = take_reference(components, steps, i, from, &target);
+            if (fault)
+                return fault;
+            Mask *to = &masks[target];
             for (int w = 0; w < WORDS; w++)
                 to->word[w] |= mask.word[w];
         }

@@ -151,11 +151,11 @@ static int condense(const HeapgraphGraph *graph, Steps *steps, const uint32_t *c
             if (!has_range(graph, order[next]))
                 return HEAPGRAPH_FAILED;
             for (uint64_t i = graph->offsets[order[next]]; i < graph->offsets[order[next] + 1]; i++) {
-                if (step(steps))
-                    return HEAPGRAPH_CANCELLED;
-                if (graph->targets[i] >= graph->object_count)
-                    return HEAPGRAPH_FAILED;
-                uint32_t to = component[graph->targets[i]];
+                uint32_t target;
+                int fault = take_reference(graph, steps, i, graph->object_count, &target);
+                if (fault)
+                    return fault;
+                uint32_t to = component[target];
                 if (to == HEAPGRAPH_NONE || to == from)
                     continue;
                 if (to > from)
@@ -200,11 +200,11 @@ int heapgraph_covered(const HeapgraphGraph *components, HeapgraphControl *contro
         if (!has_range(components, from))
             return HEAPGRAPH_FAILED;
         for (uint64_t i = components->offsets[from]; i < components->offsets[from + 1]; i++) {
-            if (step(&steps))
-                return HEAPGRAPH_CANCELLED;
-            if (components->targets[i] >= from)
-                return HEAPGRAPH_FAILED;
-            covered[components->targets[i]] = 1;
+            uint32_t target;
+            int fault = take_reference(components, &steps, i, from, &target);
+            if (fault)
+                return fault;
+            covered[target] = 1;
         }
     }
     return HEAPGRAPH_OK;

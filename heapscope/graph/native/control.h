@@ -34,4 +34,22 @@ static inline int has_range(const HeapgraphGraph *graph, uint32_t object)
     return graph->offsets[object] <= graph->offsets[object + 1] && graph->offsets[object + 1] <= graph->target_count;
 }
 
+/* Take the step to an object, whose references are looked at next: HEAPGRAPH_OK, or why to give up. */
+static inline int take_object(const HeapgraphGraph *graph, Steps *steps, uint32_t object)
+{
+    if (step(steps))
+        return HEAPGRAPH_CANCELLED;
+    return has_range(graph, object) ? HEAPGRAPH_OK : HEAPGRAPH_FAILED;
+}
+
+/* Take the step to a reference, and give its target, which has to be below limit. */
+static inline int take_reference(const HeapgraphGraph *graph, Steps *steps, uint64_t place, uint32_t limit,
+                                 uint32_t *target)
+{
+    if (step(steps))
+        return HEAPGRAPH_CANCELLED;
+    *target = graph->targets[place];
+    return *target < limit ? HEAPGRAPH_OK : HEAPGRAPH_FAILED;
+}
+
 #endif

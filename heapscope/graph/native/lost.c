@@ -50,16 +50,14 @@ static int spread(const HeapgraphGraph *graph, Steps *steps, Ways *ways)
         ways->count--;
         ways->waiting[object] = 0;
         uint64_t mask = ways->masks[object];
-        if (step(steps))
-            return HEAPGRAPH_CANCELLED;
-        if (!has_range(graph, object))
-            return HEAPGRAPH_FAILED;
+        int fault = take_object(graph, steps, object);
+        if (fault)
+            return fault;
         for (uint64_t i = graph->offsets[object]; i < graph->offsets[object + 1]; i++) {
-            if (step(steps))
-                return HEAPGRAPH_CANCELLED;
-            if (graph->targets[i] >= graph->object_count)
-                return HEAPGRAPH_FAILED;
-            add_ways(ways, graph->object_count, graph->targets[i], mask);
+            uint32_t target;
+            if ((fault = take_reference(graph, steps, i, graph->object_count, &target)))
+                return fault;
+            add_ways(ways, graph->object_count, target, mask);
         }
     }
     return HEAPGRAPH_OK;

@@ -27,14 +27,13 @@ static int push(Stack *stack, uint32_t object)
 
 static int push_referents(const HeapgraphGraph *graph, Steps *steps, uint32_t object, uint8_t *marks, Stack *stack)
 {
-    if (!has_range(graph, object))
-        return HEAPGRAPH_FAILED;
+    int fault = take_object(graph, steps, object);
+    if (fault)
+        return fault;
     for (uint64_t i = graph->offsets[object]; i < graph->offsets[object + 1]; i++) {
-        uint32_t target = graph->targets[i];
-        if (step(steps))
-            return HEAPGRAPH_CANCELLED;
-        if (target >= graph->object_count)
-            return HEAPGRAPH_FAILED;
+        uint32_t target;
+        if ((fault = take_reference(graph, steps, i, graph->object_count, &target)))
+            return fault;
         if (marks[target])
             continue;
         marks[target] = 1;
@@ -64,7 +63,7 @@ int heapgraph_reach(const HeapgraphGraph *graph, HeapgraphControl *control, cons
             uint32_t object = stack.objects[--stack.count];
             if (size != NULL)
                 *total += size[object];
-            result = step(&steps) ? HEAPGRAPH_CANCELLED : push_referents(graph, &steps, object, marks, &stack);
+            result = push_referents(graph, &steps, object, marks, &stack);
         }
     }
     free(stack.objects);
@@ -123,18 +122,15 @@ int heapgraph_search(const HeapgraphGraph *graph, HeapgraphControl *control, con
     for (uint32_t next = 0; next < count; next++) {
         uint32_t object = order[next];
         Avoided avoided = {NULL, 0};
-        if (step(&steps))
-            return HEAPGRAPH_CANCELLED;
-        if (!has_range(graph, object))
-            return HEAPGRAPH_FAILED;
+        int fault = take_object(graph, &steps, object);
+        if (fault)
+            return fault;
         if (avoid_count > 0)
             avoided = avoided_of(object, avoid_sources, avoid_targets, avoid_count);
         for (uint64_t i = graph->offsets[object]; i < graph->offsets[object + 1]; i++) {
-            uint32_t target = graph->targets[i];
-            if (step(&steps))
-                return HEAPGRAPH_CANCELLED;
-            if (target >= graph->object_count)
-                return HEAPGRAPH_FAILED;
+            uint32_t target;
+            if ((fault = take_reference(graph, &steps, i, graph->object_count, &target)))
+                return fault;
             if (marks[target] || (avoided.count > 0 && is_avoided(avoided, target)))
                 continue;
             marks[target] = 1;

@@ -12,16 +12,13 @@ static int take_sources(const HeapgraphGraph *graph, Steps *steps, uint32_t *las
     for (uint32_t object = 0; last != NULL && object < graph->object_count; object++)
         last[object] = HEAPGRAPH_NONE;
     for (uint32_t object = 0; object < graph->object_count; object++) {
-        if (step(steps))
-            return HEAPGRAPH_CANCELLED;
-        if (!has_range(graph, object))
-            return HEAPGRAPH_FAILED;
+        int fault = take_object(graph, steps, object);
+        if (fault)
+            return fault;
         for (uint64_t i = graph->offsets[object]; i < graph->offsets[object + 1]; i++) {
-            uint32_t target = graph->targets[i];
-            if (step(steps))
-                return HEAPGRAPH_CANCELLED;
-            if (target >= graph->object_count)
-                return HEAPGRAPH_FAILED;
+            uint32_t target;
+            if ((fault = take_reference(graph, steps, i, graph->object_count, &target)))
+                return fault;
             if (last != NULL) {
                 if (last[target] == object)
                     continue;
@@ -69,18 +66,16 @@ int heapgraph_in_degrees(const HeapgraphGraph *graph, HeapgraphControl *control,
     Steps steps = steps_of(control);
     memset(degrees, 0, graph->object_count * sizeof *degrees);
     for (uint32_t object = 0; object < graph->object_count; object++) {
-        if (step(&steps))
-            return HEAPGRAPH_CANCELLED;
-        if (!has_range(graph, object))
-            return HEAPGRAPH_FAILED;
+        int fault = take_object(graph, &steps, object);
+        if (fault)
+            return fault;
         if (skip != NULL && skip[object])
             continue;
         for (uint64_t i = graph->offsets[object]; i < graph->offsets[object + 1]; i++) {
-            if (step(&steps))
-                return HEAPGRAPH_CANCELLED;
-            if (graph->targets[i] >= graph->object_count)
-                return HEAPGRAPH_FAILED;
-            degrees[graph->targets[i]]++;
+            uint32_t target;
+            if ((fault = take_reference(graph, &steps, i, graph->object_count, &target)))
+                return fault;
+            degrees[target]++;
         }
     }
     return HEAPGRAPH_OK;
