@@ -18,34 +18,29 @@ void machine_unmap(void *memory, size_t size)
     machine_call(SYS_MUNMAP, (long)memory, (long)size, 0, 0, 0, 0);
 }
 
-int machine_write(int descriptor, const void *data, size_t size)
+/* Have a system call take or fill all of a buffer, however often it stops before the end. */
+static int transfer(long number, int descriptor, uintptr_t position, size_t size)
 {
-    const char *position = data;
     while (size > 0) {
-        long done = machine_call(SYS_WRITE, descriptor, (long)position, (long)size, 0, 0, 0);
+        long done = machine_call(number, descriptor, (long)position, (long)size, 0, 0, 0);
         if (done == -EINTR)
             continue;
         if (done <= 0)
             return -1;
-        position += done;
+        position += (size_t)done;
         size -= (size_t)done;
     }
     return 0;
 }
 
+int machine_write(int descriptor, const void *data, size_t size)
+{
+    return transfer(SYS_WRITE, descriptor, (uintptr_t)data, size);
+}
+
 int machine_read(int descriptor, void *data, size_t size)
 {
-    char *position = data;
-    while (size > 0) {
-        long done = machine_call(SYS_READ, descriptor, (long)position, (long)size, 0, 0, 0);
-        if (done == -EINTR)
-            continue;
-        if (done <= 0)
-            return -1;
-        position += done;
-        size -= (size_t)done;
-    }
-    return 0;
+    return transfer(SYS_READ, descriptor, (uintptr_t)data, size);
 }
 
 uint64_t machine_now_ns(void)
