@@ -21,6 +21,7 @@ from tests.support.invariants import settled_differences, settled_record
 from tests.support.pythons import Python
 from tests.support.targets import (
     MARKER_TYPE,
+    PROGRAMS,
     Situation,
     Target,
     children_of,
@@ -35,10 +36,10 @@ HEAVY = Situation("heavy wait", "heavy_wait.py", ("60000",))
 
 
 def target_text(target: Target, name: str = "api", **keys: str) -> str:
-    """Describe a target by its command line, which names its program; nothing is scheduled unless asked for."""
+    """Describe a target by its command line, which names its program here; nothing is scheduled unless asked for."""
     values = {"interval": '"0"', "report": "false", **keys}
     lines = "".join(f"{key} = {value}\n" for key, value in values.items())
-    return f'[[target]]\nname = "{name}"\nmatch = {{ cmdline = "{target.situation.program}" }}\n{lines}'
+    return f'[[target]]\nname = "{name}"\nmatch = {{ cmdline = "{PROGRAMS / target.situation.program}" }}\n{lines}'
 
 
 def rule_text(when: str, **keys: str) -> str:

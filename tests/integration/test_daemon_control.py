@@ -24,7 +24,7 @@ from tests.support.command_line import heapscope_words
 from tests.support.load import free_port
 from tests.support.profile_proto import read_profile
 from tests.support.pythons import Python
-from tests.support.targets import Target, running, situation_named
+from tests.support.targets import PROGRAMS, Target, running, situation_named
 
 pytestmark = pytest.mark.integration
 
@@ -40,7 +40,7 @@ listen = "{address}"
 min_free_disk = "0"
 [[target]]
 name = "api"
-match = {{ cmdline = "event_wait.py" }}
+match = {{ cmdline = "{program}" }}
 instances = "largest:8"
 interval = "0"
 [[export]]
@@ -83,7 +83,7 @@ def daemon(one_python: Python, tmp_path_factory: pytest.TempPathFactory) -> Iter
     folder = tmp_path_factory.mktemp("daemon")
     address = f"127.0.0.1:{free_port()}"
     config = folder / "heapscope.toml"
-    config.write_text(CONFIG.format(folder=folder, address=address))
+    config.write_text(CONFIG.format(folder=folder, address=address, program=PROGRAMS / "event_wait.py"))
     with running(one_python, situation_named("event wait")) as target:
         words = heapscope_words("daemon", "run", "--config", str(config))
         with (folder / "log").open("wb") as log, subprocess.Popen(words, cwd=ROOT, stderr=log) as process:
