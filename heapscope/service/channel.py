@@ -100,10 +100,10 @@ class Channel:
         except FrameError as error:
             raise CaptureInconsistent(f"the capture stream broke off: {error}", hint=_HINT) from error
 
-    def _read(self) -> bytes:
-        """Read what is there. Not os.read: room for the most that can come is fresh memory each time, which costs more than a copy."""
+    def _read(self) -> memoryview:
+        """Read what is there; good until the next call. Not os.read: room for the most that can come is fresh memory each time."""
         count = os.readv(self._result_fd, [self._buffer])
-        return bytes(memoryview(self._buffer)[:count])
+        return memoryview(self._buffer)[:count]
 
     def _wait(self, *, writing: bool) -> None:
         poll = select.poll()

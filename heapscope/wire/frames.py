@@ -53,7 +53,7 @@ def encode_header(kind: int, length: int, sequence: int) -> bytes:
 class FrameReader:
     """Turns the bytes of one stream into frames. Holds at most one frame. Not thread-safe.
 
-    Bytes are copied once, into the payload that is handed out.
+    Bytes are copied once, into the payload that is handed out; those of a frame that is not complete yet twice, unless they are ``bytes``.
     """
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class FrameReader:
         """
         if self._fault is not None:
             raise FrameError(self._fault)
-        view = memoryview(data if type(data) is bytes else bytes(data))  # pieces of it are kept until the next call
+        view = memoryview(data)
         frames = []  # type: list[tuple[int, bytes]]
         while view:
             if self._done:
@@ -96,6 +96,8 @@ class FrameReader:
             self._keep(taken)
             if not self._missing:
                 frames.append(self._finish())
+        if self._pieces and type(self._pieces[-1]) is memoryview and type(data) is not bytes:
+            self._pieces[-1] = bytes(self._pieces[-1])  # kept until the next call: the caller may use its buffer again
         return frames
 
     def _keep(self, piece: memoryview) -> None:

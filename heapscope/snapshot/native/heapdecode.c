@@ -10,6 +10,7 @@
 #define HEAD_SIZE 16
 #define ADDRESS_LIMIT ((uint64_t)1 << 61) /* addresses are multiples of 8 and travel without the three zeros */
 #define NO_LENGTH UINT64_MAX
+#define INLINE static inline __attribute__((always_inline)) /* for what would be a call per field, or keep positions in memory */
 
 enum {
     HAS_SHALLOW = 1 << 0,
@@ -196,21 +197,25 @@ static uint64_t checksum(const uint8_t *at, size_t size)
     return sum;
 }
 
-static __attribute__((noinline)) uint64_t varint_bytewise(Bytes *bytes)
+/* A value and what follows it; or no place, and the fault. */
+typedef struct {
+    const uint8_t *at;
+    uint64_t value;
+} Found;
+
+/* By value: whoever gave the address of its position away would have to keep it in memory. */
+static __attribute__((noinline)) Found varint_bytewise(const uint8_t *at, const uint8_t *end)
 {
     uint64_t value = 0;
-    for (unsigned shift = 0; bytes->at < bytes->end; shift += 7) {
-        uint64_t byte = *bytes->at++;
-        if (shift == 63 && byte > 1) {
-            bytes->fault = HEAPDECODE_VARINT;
-            return 0;
-        }
+    for (unsigned shift = 0; at < end; shift += 7) {
+        uint64_t byte = *at++;
+        if (shift == 63 && byte > 1)
+            return (Found){NULL, HEAPDECODE_VARINT};
         value |= (byte & 0x7f) << shift;
         if (byte < 0x80)
-            return value;
+            return (Found){at, value};
     }
-    bytes->fault = HEAPDECODE_CUT_OFF;
-    return 0;
+    return (Found){NULL, HEAPDECODE_CUT_OFF};
 }
 
 /* The value of up to eight bytes of seven bits each. */
@@ -222,20 +227,27 @@ static inline uint64_t pack(uint64_t word)
 }
 
 /* Two to eight bytes without a loop: how many they are is hard to foresee, and a wrong guess costs more than this. */
-static inline uint64_t varint_long(Bytes *bytes)
+INLINE uint64_t varint_long(Bytes *bytes)
 {
-    if (bytes->end - bytes->at < 8)
-        return varint_bytewise(bytes);
-    uint64_t word = load64(bytes->at);
-    uint64_t stops = ~word & UINT64_C(0x8080808080808080);
-    if (stops == 0)
-        return varint_bytewise(bytes);
-    bytes->at += (__builtin_ctzll(stops) >> 3) + 1;
-    return pack(word & (stops ^ (stops - 1)) & UINT64_C(0x7f7f7f7f7f7f7f7f));
+    if (bytes->end - bytes->at >= 8) {
+        uint64_t word = load64(bytes->at);
+        uint64_t stops = ~word & UINT64_C(0x8080808080808080);
+        if (stops != 0) {
+            bytes->at += (__builtin_ctzll(stops) >> 3) + 1;
+            return pack(word & (stops ^ (stops - 1)) & UINT64_C(0x7f7f7f7f7f7f7f7f));
+        }
+    }
+    Found found = varint_bytewise(bytes->at, bytes->end);
+    if (found.at == NULL) {
+        bytes->fault = (int)found.value;
+        return 0;
+    }
+    bytes->at = found.at;
+    return found.value;
 }
 
-/* A fault leaves the position anywhere inside the payload; who reads on gets values that mean nothing. */
-static inline uint64_t varint(Bytes *bytes)
+/* A fault leaves the position where it was; who reads on gets values that mean nothing. */
+INLINE uint64_t varint(Bytes *bytes)
 {
     if (bytes->at < bytes->end && *bytes->at < 0x80)
         return *bytes->at++;
@@ -254,7 +266,7 @@ typedef struct {
 } Frame;
 
 /* Read chunks of one row until the last one or the end of the payload. */
-static int read_chunks(Frame *frame, uint64_t target, uint32_t *reference_count)
+INLINE int read_chunks(Frame *frame, uint64_t target, uint32_t *reference_count)
 {
     Bytes bytes = frame->bytes;
     uint64_t total = *reference_count, more;
@@ -290,7 +302,7 @@ static int read_chunks(Frame *frame, uint64_t target, uint32_t *reference_count)
     return HEAPDECODE_OK;
 }
 
-static int read_type(Frame *frame, uint32_t *number)
+INLINE int read_type(Frame *frame, uint32_t *number)
 {
     HeapDecoder *decoder = frame->decoder;
     uint64_t wanted = varint(&frame->bytes);
@@ -307,7 +319,7 @@ static int read_type(Frame *frame, uint32_t *number)
     return address >= ADDRESS_LIMIT ? HEAPDECODE_ADDRESS : add_type(decoder, address << 3);
 }
 
-static int read_row(Frame *frame, uint64_t *address, const HeapColumns *columns, uint64_t row)
+INLINE int read_row(Frame *frame, uint64_t *address, const HeapColumns *columns, uint64_t row)
 {
     Bytes *bytes = &frame->bytes;
     if (bytes->at >= bytes->end)
@@ -375,6 +387,17 @@ static int read_items(Frame *frame, const HeapColumns *columns, uint32_t rows)
                                                                                              : HEAPDECODE_COUNTS;
 }
 
+static void touch_columns(const HeapColumns *to, uint32_t rows, uint32_t references)
+{
+    uint64_t *wide[] = {to->address, to->shallow, to->allocated, to->refcount, to->length, to->fingerprint};
+    uint32_t *narrow[] = {to->type, to->flags, to->reference_count};
+    for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++)
+        heapmemory_touch(wide[i] + to->first_row, rows * sizeof *wide[i]);
+    for (size_t i = 0; i < sizeof narrow / sizeof narrow[0]; i++)
+        heapmemory_touch(narrow[i] + to->first_row, rows * sizeof *narrow[i]);
+    heapmemory_touch(to->references + to->first_reference, references * sizeof *to->references);
+}
+
 static int feed(HeapDecoder *decoder, const uint8_t *payload, size_t size, const HeapColumns *columns)
 {
     uint32_t rows, references;
@@ -386,6 +409,7 @@ static int feed(HeapDecoder *decoder, const uint8_t *payload, size_t size, const
         return HEAPDECODE_ROOM;
     if (checksum(payload + HEAD_SIZE, size - HEAD_SIZE) != load64(payload + 8))
         return HEAPDECODE_CHECKSUM;
+    touch_columns(columns, rows, references);
     uint64_t *first = columns->references + columns->first_reference;
     Frame frame = {decoder, {payload + HEAD_SIZE, payload + size, 0}, first, first + references};
     return read_items(&frame, columns, rows);

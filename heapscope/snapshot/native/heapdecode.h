@@ -43,6 +43,10 @@ HEAPDECODE_API int heapdecode_abi(void);
    (the old block is as it was), or because the new size is 0. New memory reads as zeros. */
 HEAPDECODE_API void *heapmemory_resize(void *place, size_t old_size, size_t new_size);
 
+/* Have the system give all pages of a large part at once, from the first that begins in it: a tenth cheaper than one by one
+   when they are written to. */
+void heapmemory_touch(void *place, size_t size);
+
 /* ---- PACKED payloads (heapscope/wire/protocol.py has the format) ---- */
 
 /* First elements of the columns, and where new values go. A decoder writes rows first_row ... first_row + row_room - 1

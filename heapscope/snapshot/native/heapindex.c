@@ -22,6 +22,7 @@
 #define CHUNKS_PER_REGION (1 << (REGION_BITS - CHUNK_BITS))
 #define WORDS_PER_CHUNK (1 << (CHUNK_BITS - WORD_BITS))
 #define BATCH 256
+#define INLINE static inline __attribute__((always_inline)) /* also into what is compiled for another processor */
 
 typedef struct {
     uint64_t bits;
@@ -109,8 +110,22 @@ static Word *word_in(const HeapIndex *index, size_t chunk, uint64_t address)
 
 static uint64_t bit_of(uint64_t address) { return (uint64_t)1 << (address >> 3) % 64; }
 
-static uint32_t count_bits(uint64_t word)
+/* The instruction for it is missing in the oldest processors, so that compilers use it where they are told to only. */
+#if defined(HEAPINDEX_COUNTS_ITSELF) /* a test */
+#define COUNTS_BITS
+#define processor_counts_bits() 0
+#elif defined(__x86_64__) && defined(__GNUC__)
+#define COUNTS_BITS __attribute__((target("popcnt")))
+#define processor_counts_bits() __builtin_cpu_supports("popcnt")
+#else
+#define COUNTS_BITS
+#define processor_counts_bits() 1
+#endif
+
+INLINE uint32_t count_bits(uint64_t word, int by_processor)
 {
+    if (by_processor)
+        return (uint32_t)__builtin_popcountll(word);
     word -= word >> 1 & UINT64_C(0x5555555555555555);
     word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
     word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
@@ -133,12 +148,12 @@ static int mark(HeapIndex *index, const uint64_t *address, uint32_t count)
     }
     for (size_t w = 0; w < (size_t)index->chunk_count * WORDS_PER_CHUNK; w++) {
         index->words[w].rank = rank;
-        rank += count_bits(index->words[w].bits);
+        rank += count_bits(index->words[w].bits, 0);
     }
     return HEAPDECODE_OK;
 }
 
-static void set_order(HeapIndex *index, const uint64_t *address, uint32_t count)
+INLINE void order_by(HeapIndex *index, const uint64_t *address, uint32_t count, int by_processor)
 {
     uint64_t last = UINT64_MAX;
     size_t chunk = 0;
@@ -148,8 +163,21 @@ static void set_order(HeapIndex *index, const uint64_t *address, uint32_t count)
             chunk = chunk_of(index, address[i]);
         }
         const Word *word = word_in(index, chunk, address[i]);
-        index->order[word->rank + count_bits(word->bits & (bit_of(address[i]) - 1))] = i;
+        index->order[word->rank + count_bits(word->bits & (bit_of(address[i]) - 1), by_processor)] = i;
     }
+}
+
+COUNTS_BITS static void order_fast(HeapIndex *index, const uint64_t *address, uint32_t count)
+{
+    order_by(index, address, count, 1);
+}
+
+static void set_order(HeapIndex *index, const uint64_t *address, uint32_t count)
+{
+    if (processor_counts_bits())
+        order_fast(index, address, count);
+    else
+        order_by(index, address, count, 0);
 }
 
 static int build(HeapIndex *index, const uint64_t *address, uint32_t count, uint64_t allowed_bytes)
@@ -207,7 +235,7 @@ typedef struct {
 } Near;
 
 /* Give the word that an address belongs to; one of chunk 0, which is empty, if there is none. */
-static const Word *find_word(const HeapIndex *index, uint64_t address, Near *near)
+INLINE const Word *find_word(const HeapIndex *index, uint64_t address, Near *near)
 {
     uint64_t region = address >> REGION_BITS;
     if (region != near->region) {
@@ -220,7 +248,8 @@ static const Word *find_word(const HeapIndex *index, uint64_t address, Near *nea
     return word_in(index, index->directory[near->base + (address >> CHUNK_BITS) % CHUNKS_PER_REGION], address);
 }
 
-static void find_batch(const HeapIndex *index, const uint64_t *address, uint32_t count, uint32_t *found, Near *near)
+INLINE void find_batch(const HeapIndex *index, const uint64_t *address, uint32_t count, uint32_t *found, Near *near,
+                       int by_processor)
 {
     const Word *word[BATCH];
     const uint32_t *place[BATCH];
@@ -231,7 +260,7 @@ static void find_batch(const HeapIndex *index, const uint64_t *address, uint32_t
     for (uint32_t i = 0; i < count; i++) {
         uint64_t bits = word[i]->bits, bit = bit_of(address[i]);
         place[i] = (address[i] & 7) == 0 && (bits & bit) != 0
-                       ? &index->order[word[i]->rank + count_bits(bits & (bit - 1))]
+                       ? &index->order[word[i]->rank + count_bits(bits & (bit - 1), by_processor)]
                        : NULL;
         __builtin_prefetch(place[i]);
     }
@@ -239,7 +268,7 @@ static void find_batch(const HeapIndex *index, const uint64_t *address, uint32_t
         found[i] = place[i] != NULL ? *place[i] : HEAPDECODE_NONE;
 }
 
-void heapindex_find(const HeapIndex *index, const uint64_t *wanted, uint64_t count, uint32_t *found)
+INLINE void find_by(const HeapIndex *index, const uint64_t *wanted, uint64_t count, uint32_t *found, int by_processor)
 {
     uint64_t address[BATCH];
     uint32_t batch_found[BATCH];
@@ -248,9 +277,22 @@ void heapindex_find(const HeapIndex *index, const uint64_t *wanted, uint64_t cou
         uint32_t size = count - start < BATCH ? (uint32_t)(count - start) : BATCH;
         /* Copied in and out as bytes: both arrays may share their place. */
         memcpy(address, wanted + start, size * sizeof *address);
-        find_batch(index, address, size, batch_found, &near);
+        find_batch(index, address, size, batch_found, &near, by_processor);
         memcpy(found + start, batch_found, size * sizeof *found);
     }
+}
+
+COUNTS_BITS static void find_fast(const HeapIndex *index, const uint64_t *wanted, uint64_t count, uint32_t *found)
+{
+    find_by(index, wanted, count, found, 1);
+}
+
+void heapindex_find(const HeapIndex *index, const uint64_t *wanted, uint64_t count, uint32_t *found)
+{
+    if (processor_counts_bits())
+        find_fast(index, wanted, count, found);
+    else
+        find_by(index, wanted, count, found, 0);
 }
 
 int heapindex_compact(const uint32_t *reference_count, uint32_t count, uint32_t *targets, uint64_t target_count,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heapscope.snapshot import kernels
 from heapscope.snapshot.addresses import NONE, AddressIndex, DuplicateAddress
 from heapscope.snapshot.columns import GrowableColumn
 
@@ -37,6 +41,25 @@ def test_aligned_addresses_use_the_table(granules: list[int], others: list[int])
     wanted = addresses + [0x7F00_0000_0000 + other for other in others]
     expected = [addresses.index(address) if address in addresses else int(NONE) for address in wanted]
     assert index.find(np.array(wanted, dtype=np.uint64)).tolist() == expected
+
+
+def test_processors_that_do_not_count_bits_find_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest of x86-64: the kernels count by hand there, which no other test on a newer machine comes to."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    sources = sorted(kernels._LIBRARY.parent.glob("*.c"))
+    built = tmp_path / "libheapdecode.so"
+    flags = ("-std=c11", "-O1", "-fPIC", "-shared", "-DHEAPINDEX_COUNTS_ITSELF")
+    subprocess.run([compiler, *flags, "-o", built, *sources], check=True)
+    monkeypatch.setattr(kernels, "_LIBRARY", built)
+    monkeypatch.setattr(kernels, "library", kernels.library.__wrapped__)
+    granules = np.random.default_rng(5).choice(1 << 16, 20_000, replace=False).astype(np.uint64)
+    addresses = np.uint64(0x7F00_0000_0000) + np.uint64(8) * granules
+    index = AddressIndex(addresses)
+    assert index.has_table
+    assert np.array_equal(index.find(addresses), np.arange(addresses.size))
+    assert (index.find(addresses + np.uint64(1)) == NONE).all()
 
 
 def test_addresses_spread_thinly_do_not_make_a_huge_table() -> None:
