@@ -35,7 +35,7 @@ class Library:
 
 # No libc and nothing from a loader: it is laid into a process of somebody else and runs beside whatever libc that one has.
 ALONE = (
-    *("-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-ffreestanding", "-nostdlib", "-fno-stack-protector"),
+    *("-O3", "-fPIC", "-shared", "-fvisibility=hidden", "-ffreestanding", "-nostdlib", "-fno-stack-protector"),
     *("-fno-tree-loop-distribute-patterns", "-fcf-protection=none", "-Wl,-Bsymbolic", "-Wl,--no-undefined"),
     *("-Wl,-z,noexecstack", "-Wl,-z,norelro", "-Wl,-z,max-page-size=4096", "-Wl,--build-id=none"),
 )

@@ -11,10 +11,14 @@
 
 enum { DICT_USED = 16, DICT_KEYS = 32, DICT_VALUES = 40 };
 
-struct Keys keys_at(Object address)
+/* Into its place: what is stored by words and copied by pairs of them at once makes the processor wait. */
+static inline void read_keys(Object address, struct Keys *to)
 {
-    struct Keys keys = {.address = address, .references = word_at(address, 0)};
+    struct Keys keys;
     u64 header, index;
+    keys.address = address;
+    keys.references = word_at(address, 0);
+    keys.kind = 0;
     if (walk.layout.minor < 11) {
         keys.slots = word_at(address, 8);
         index = keys.slots * (keys.slots <= 0xFF ? 1 : keys.slots <= 0xFFFF ? 2 : keys.slots <= 0xFFFFFFFF ? 4 : 8);
@@ -38,12 +42,31 @@ struct Keys keys_at(Object address)
     keys.size = keys.slots > 1 ? header + index + keys.capacity * keys.step : 0;
     if (keys.count > keys.capacity)
         keys.count = 0; /* the shared empty table of 3.8-3.10 has one slot and no entry */
+    to->address = keys.address;
+    to->entries = keys.entries;
+    to->references = keys.references;
+    to->slots = keys.slots;
+    to->count = keys.count;
+    to->total = keys.total;
+    to->capacity = keys.capacity;
+    to->size = keys.size;
+    to->step = keys.step;
+    to->kind = keys.kind;
+}
+
+struct Keys keys_at(Object address)
+{
+    struct Keys keys;
+    read_keys(address, &keys);
     return keys;
 }
 
 struct DictView dict_view(Object dict)
 {
-    struct DictView view = {.keys = keys_at(word_at(dict, DICT_KEYS)), .values = word_at(dict, DICT_VALUES)};
+    struct DictView view;
+    read_keys(word_at(dict, DICT_KEYS), &view.keys);
+    view.values = word_at(dict, DICT_VALUES);
+    view.block = 0;
     view.value_limit = view.keys.count;
     if (view.values != 0 && walk.layout.minor >= 13) {
         view.block = view.values;
@@ -52,18 +75,6 @@ struct DictView dict_view(Object dict)
         view.values += 8;
     }
     return view;
-}
-
-int dict_entry(const struct DictView *view, u64 index, Object *key, Object *value)
-{
-    Object entry = view->keys.entries + index * view->keys.step;
-    long offset = view->keys.step == 24 ? 8 : 0;
-    *key = word_at(entry, offset);
-    if (view->values != 0)
-        *value = index < view->value_limit ? word_at(view->values, (long)(8 * index)) : 0;
-    else
-        *value = word_at(entry, offset + 8);
-    return *key != 0 && *value != 0;
 }
 
 Object dict_get(Object dict, const char *name)

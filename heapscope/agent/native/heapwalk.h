@@ -188,17 +188,19 @@ struct Plan {
     enum SizeKind size;
     enum InstanceMode mode;
     u8 is_heap, is_type, is_dict, is_function, is_frame, is_plain_text, is_text, is_cache, is_ordered, is_met, adds_type; /* adds_type: 2 is unknown yet */
+    u8 is_atom; /* its objects refer to nothing, not even to their type */
     long length_offset; /* 0 where the type has none */
     Traverse traverse;
     IsGc is_gc;
     Method sizeof_method;
     Object keys; /* the shared keys table of instances */
-    u64 keys_total;
+    u64 keys_total, keys_count;
     u64 last_shallow, last_allocated, last_flags; /* of the stream */
     /* facts about the instances */
     struct Figures state[STATE_COUNT];
     u64 weakly_referenced, replaced, shapes, names, truncated;
-    u32 first_shape, first_name; /* lists in tallies.c */
+    struct Shape *recent_shape; /* of tallies.c, as the next two, which begin lists */
+    u32 first_shape, first_name;
     u32 own_sizes, first_own_size; /* how many different ones, and the list in own_sizes.c */
     u32 slots, first_slot; /* those that tp_traverse shows first, in slots.c; 0 where it need not */
     Object example; /* an instance that has them all filled */
@@ -277,10 +279,39 @@ int looks_like_object(Object object);
 int is_subtype(Object type, Object base);
 int is_instance_of(Object object, Object base);
 
-/* seen.c */
-void seen_prefetch(Object object);
-int seen_mark(Object object); /* 1 when it was not marked before, 0 when it was, -1 when memory is gone */
-int done_mark(Object object);
+/* seen.c: which objects were met, and which were sent; the two bits of an object lie side by side */
+enum { LEAF_BITS = 20, GRANULE_BITS = 4, MARKS_PER_LEAF = 1 << (LEAF_BITS - GRANULE_BITS - 6), RECENT_LEAVES = 64 };
+struct Marks {
+    u64 seen, done;
+};
+extern struct RecentLeaf { /* leaves met lately, by the low bits of their number */
+    u64 number;
+    struct Marks *leaf;
+} recent_leaves[RECENT_LEAVES];
+struct Marks *leaf_find(u64 number); /* NULL when memory is gone */
+static inline u64 mark_bit(Object object)
+{
+    return (u64)1 << (object >> GRANULE_BITS & 63);
+}
+/* The marks of an object, among those of 63 neighbours; NULL when memory is gone. */
+static inline struct Marks *marks_of(Object object)
+{
+    u64 number = object >> LEAF_BITS;
+    const struct RecentLeaf *recent = &recent_leaves[number % RECENT_LEAVES];
+    struct Marks *leaf = recent->number == number && number != 0 ? recent->leaf : leaf_find(number);
+    return leaf == NULL ? NULL : &leaf[object >> (GRANULE_BITS + 6) & (MARKS_PER_LEAF - 1)];
+}
+/* Mark an object as met and sent; 1 when it was not marked as sent before. */
+static inline int done_mark(Object object)
+{
+    struct Marks *marks = marks_of(object);
+    u64 bit = mark_bit(object);
+    if (marks == NULL || (marks->done & bit))
+        return 0;
+    marks->seen |= bit;
+    marks->done |= bit;
+    return 1;
+}
 int seen_is_done(Object object);
 int seen_sweep(int (*take)(Object object)); /* every object marked but not done */
 
@@ -319,7 +350,17 @@ struct DictView {
 };
 struct Keys keys_at(Object address);
 struct DictView dict_view(Object dict);
-int dict_entry(const struct DictView *view, u64 index, Object *key, Object *value); /* 0 when that place is empty */
+static inline int dict_entry(const struct DictView *view, u64 index, Object *key, Object *value) /* 0 when that place is empty */
+{
+    Object entry = view->keys.entries + index * view->keys.step;
+    long offset = view->keys.step == 24 ? 8 : 0;
+    *key = word_at(entry, offset);
+    if (view->values != 0)
+        *value = index < view->value_limit ? word_at(view->values, (long)(8 * index)) : 0;
+    else
+        *value = word_at(entry, offset + 8);
+    return *key != 0 && *value != 0;
+}
 Object dict_get(Object dict, const char *name);
 u64 dict_shape(Object dict); /* sum of the hashes of its keys, 0 unless all are exact str */
 u64 dict_extra_bytes(Object dict); /* keys table and values block that it alone owns */
@@ -352,6 +393,16 @@ struct Row {
     u64 small; /* the part of allocated that pymalloc serves */
     Object hidden; /* a dict that tp_traverse does not show */
 };
+/* Word by word: what compilers make of an initialiser of this size takes longer to begin than the words do. */
+static inline void row_clear(struct Row *row)
+{
+    row->shallow = row->allocated = row->flags = row->length = row->fingerprint = 0;
+    row->attributes.values = 0;
+    row->attributes.order = NULL;
+    row->attributes.count = row->attributes.used = 0;
+    row->small = 0;
+    row->hidden = 0;
+}
 void size_row(struct Plan *plan, Object object, struct Row *row);
 u64 raw_size(struct Plan *plan, Object object);
 

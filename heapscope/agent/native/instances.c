@@ -49,7 +49,7 @@ static void read_dict(struct Plan *plan, Object dict, struct Instance *found)
 
 static void note_attributes(struct Plan *plan, Object object, Object values, const u8 *order, u64 used, u64 capacity, struct Instance *found)
 {
-    u64 count = plan->keys != 0 ? keys_at(plan->keys).count : 0;
+    u64 count = plan->keys_count;
     found->attributes = (struct Attributes){values, order, count < capacity ? count : capacity, used};
     found->shape = tally_shape(plan, plan->keys, order, used, object);
 }
@@ -60,8 +60,7 @@ static void read_inline(struct Plan *plan, Object object, struct Instance *found
     Object dict = word_at(object, -24);
     u64 capacity = byte_at(head, 0);
     found->state = STATE_INLINE;
-    struct Keys keys = keys_at(plan->keys);
-    int is_early = keys.total - keys.count > 1 || capacity > keys.total;
+    int is_early = plan->keys_total - plan->keys_count > 1 || capacity > plan->keys_total;
     found->own += inline_bytes(capacity, object - plan->pre, found->own, is_early);
     if (byte_at(head, 3)) {
         const u8 *order = (const u8 *)(head + 8 + 8 * capacity);
@@ -69,7 +68,7 @@ static void read_inline(struct Plan *plan, Object object, struct Instance *found
             note_attributes(plan, object, head + 8, order, byte_at(head, 1), capacity, found);
         } else { /* the dict shows the values; 3.13.0 has the instance show them too, which is left out */
             tally_shape(plan, plan->keys, order, byte_at(head, 1), 0);
-            u64 count = keys_at(plan->keys).count;
+            u64 count = plan->keys_count;
             found->attributes = (struct Attributes){head + 8, order, count < capacity ? count : capacity, 0};
             found->state = STATE_MATERIALISED;
             found->has_dict = 1;
@@ -115,7 +114,13 @@ static void read_pointer(struct Plan *plan, Object object, struct Instance *foun
 void instance_read(struct Plan *plan, Object object, u64 raw, struct Instance *found)
 {
     found->own = plan->pre + (u64)plan->basicsize;
+    found->values = found->second = found->shape = 0;
     found->state = STATE_NONE;
+    found->weak = found->has_dict = 0;
+    found->hidden = 0;
+    found->attributes.values = 0;
+    found->attributes.order = NULL;
+    found->attributes.count = found->attributes.used = 0;
     if (plan->mode == INSTANCE_UNKNOWN) {
         found->state = STATE_UNKNOWN;
     } else if (walk.layout.instances_known && plan->weak_offset != 0 && plan->weak_offset >= -32) {

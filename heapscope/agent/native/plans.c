@@ -217,8 +217,10 @@ static void choose_instances(struct Plan *plan)
     plan_keep_for_tallies(plan);
     Object keys = word_at(plan->type, walk.layout.cached_keys);
     if (keys != 0 && is_readable(keys, 64)) {
+        struct Keys table = keys_at(keys);
         plan->keys = keys;
-        plan->keys_total = keys_at(keys).total;
+        plan->keys_total = table.total;
+        plan->keys_count = table.count;
     }
     plan->mode = INSTANCE_PLAIN;
     if (!walk.layout.instances_known) {
@@ -261,6 +263,7 @@ static struct Plan *make_plan(Object type)
     choose_instances(plan);
     if (plan->mode != INSTANCE_NO)
         slots_find(plan);
+    plan->is_atom = plan->edges == EDGES_NONE && !plan->is_heap;
     u64 at = slot_of(type) & (slot_count - 1);
     while (slots[at] != NULL)
         at = (at + 1) & (slot_count - 1);

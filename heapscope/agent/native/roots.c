@@ -12,6 +12,7 @@ struct Root {
 static struct Root *roots;
 static u64 count;
 static Object module_dicts[MODULE_SLOTS];
+static u64 module_bits[MODULE_SLOTS / 64]; /* set for the slots where looking is worth while: every dict is asked about */
 static u64 module_dict_count;
 static Object interned;
 
@@ -37,13 +38,17 @@ static void note_module_dict(Object dict)
     u64 at = module_slot(dict);
     while (module_dicts[at] != 0 && module_dicts[at] != dict)
         at = (at + 1) & (MODULE_SLOTS - 1);
+    module_bits[module_slot(dict) / 64] |= (u64)1 << module_slot(dict) % 64;
     module_dict_count += module_dicts[at] == 0;
     module_dicts[at] = dict;
 }
 
 int is_module_dict(Object dict)
 {
-    for (u64 at = module_slot(dict); module_dicts[at] != 0; at = (at + 1) & (MODULE_SLOTS - 1))
+    u64 first = module_slot(dict);
+    if (!(module_bits[first / 64] >> first % 64 & 1))
+        return 0;
+    for (u64 at = first; module_dicts[at] != 0; at = (at + 1) & (MODULE_SLOTS - 1))
         if (module_dicts[at] == dict)
             return 1;
     return 0;

@@ -6,31 +6,23 @@
  */
 #include "heapwalk.h"
 
-enum { LEAF_BITS = 20, MIDDLE_BITS = 14, TOP_BITS = 13, GRANULE_BITS = 4 };
-enum { LEAF_WORDS = 1 << (LEAF_BITS - GRANULE_BITS - 6), LEAVES_PER_MAPPING = 64 };
+enum { MIDDLE_BITS = 14, TOP_BITS = 13, LEAVES_PER_MAPPING = 64 };
 
-struct Leaf {
-    u64 seen[LEAF_WORDS];
-    u64 done[LEAF_WORDS];
-};
 struct Middle {
-    struct Leaf *leaf[1 << MIDDLE_BITS];
+    struct Marks *leaf[1 << MIDDLE_BITS];
 };
 
 static struct Middle *top[1 << TOP_BITS];
-static struct Leaf *spare;
+static struct Marks *spare;
 static unsigned spare_count;
 
-/* Leaves met lately, by the low bits of their number: an object and what it refers to often lie in different ones. */
-static struct {
-    u64 number;
-    struct Leaf *leaf;
-} recent[64];
+/* An object and what it refers to often lie in different leaves. */
+struct RecentLeaf recent_leaves[RECENT_LEAVES];
 
-static struct Leaf *new_leaf(void)
+static struct Marks *new_leaf(void)
 {
     if (spare_count == 0) {
-        spare = machine_map(LEAVES_PER_MAPPING * sizeof *spare);
+        spare = machine_map(LEAVES_PER_MAPPING * MARKS_PER_LEAF * sizeof *spare);
         spare_count = spare == NULL ? 0 : LEAVES_PER_MAPPING;
     }
     if (spare_count == 0) {
@@ -38,10 +30,11 @@ static struct Leaf *new_leaf(void)
         return NULL;
     }
     spare_count--;
-    return spare++;
+    spare += MARKS_PER_LEAF;
+    return spare - MARKS_PER_LEAF;
 }
 
-static struct Leaf *find_leaf_slowly(u64 number)
+struct Marks *leaf_find(u64 number)
 {
     if (number >> (TOP_BITS + MIDDLE_BITS))
         return NULL;
@@ -50,63 +43,30 @@ static struct Leaf *find_leaf_slowly(u64 number)
         walk.failure = "no memory for the walker's notes";
         return NULL;
     }
-    struct Leaf **leaf = &(*middle)->leaf[number & ((1 << MIDDLE_BITS) - 1)];
+    struct Marks **leaf = &(*middle)->leaf[number & ((1 << MIDDLE_BITS) - 1)];
     if (*leaf == NULL && (*leaf = new_leaf()) == NULL)
         return NULL;
-    recent[number & 63].number = number;
-    return recent[number & 63].leaf = *leaf;
-}
-
-static inline struct Leaf *find_leaf(Object object)
-{
-    u64 number = object >> LEAF_BITS;
-    return recent[number & 63].number == number && number != 0 ? recent[number & 63].leaf : find_leaf_slowly(number);
-}
-
-static int mark(u64 *words, Object object)
-{
-    u64 granule = (object & ((1 << LEAF_BITS) - 1)) >> GRANULE_BITS;
-    u64 bit = (u64)1 << (granule & 63);
-    u64 *word = &words[granule >> 6];
-    if (*word & bit)
-        return 0;
-    *word |= bit;
-    return 1;
-}
-
-int seen_mark(Object object)
-{
-    struct Leaf *leaf = find_leaf(object);
-    return leaf == NULL ? -1 : mark(leaf->seen, object);
-}
-
-int done_mark(Object object)
-{
-    struct Leaf *leaf = find_leaf(object);
-    if (leaf == NULL)
-        return -1;
-    mark(leaf->seen, object);
-    return mark(leaf->done, object);
+    recent_leaves[number % RECENT_LEAVES] = (struct RecentLeaf){number, *leaf};
+    return *leaf;
 }
 
 int seen_is_done(Object object)
 {
-    struct Leaf *leaf = find_leaf(object);
-    u64 granule = (object & ((1 << LEAF_BITS) - 1)) >> GRANULE_BITS;
-    return leaf != NULL && (leaf->done[granule >> 6] >> (granule & 63) & 1);
+    const struct Marks *marks = marks_of(object);
+    return marks != NULL && (marks->done & mark_bit(object)) != 0;
 }
 
-static int sweep_leaf(struct Leaf *leaf, u64 number, int (*take)(Object object))
+static int sweep_leaf(struct Marks *leaf, u64 number, int (*take)(Object object))
 {
     int found = 0;
-    for (u64 i = 0; i < LEAF_WORDS; i++) {
+    for (u64 i = 0; i < MARKS_PER_LEAF; i++) {
         u64 open;
-        while ((open = leaf->seen[i] & ~leaf->done[i]) != 0) {
+        while ((open = leaf[i].seen & ~leaf[i].done) != 0) {
             u64 granule = i * 64 + (u64)__builtin_ctzll(open);
             found = 1;
             if (take((number << LEAF_BITS) + (granule << GRANULE_BITS)) < 0)
                 return -1;
-            leaf->done[i] |= open & -open; /* whatever it was: never again */
+            leaf[i].done |= open & -open; /* whatever it was: never again */
         }
     }
     return found;
@@ -117,7 +77,7 @@ int seen_sweep(int (*take)(Object object))
     int found = 0;
     for (u64 t = 0; t < 1 << TOP_BITS; t++)
         for (u64 m = 0; top[t] != NULL && m < 1 << MIDDLE_BITS; m++) {
-            struct Leaf *leaf = top[t]->leaf[m];
+            struct Marks *leaf = top[t]->leaf[m];
             int result = leaf == NULL ? 0 : sweep_leaf(leaf, t << MIDDLE_BITS | m, take);
             if (result < 0)
                 return -1;

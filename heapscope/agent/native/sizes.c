@@ -134,7 +134,7 @@ static u64 instance_buffer(struct Plan *plan, u64 raw)
 
 static void size_instance(struct Plan *plan, Object object, struct Row *row)
 {
-    struct Instance found = {0};
+    struct Instance found;
     int is_fixed = plan->size == SIZE_OBJECT && plan->itemsize == 0;
     u64 raw = is_fixed ? 0 : raw_size(plan, object);
     instance_read(plan, object, raw, &found);

@@ -12,6 +12,7 @@ struct Shape {
     struct Plan *plan;
     Object keys; /* 0: the shape of a combined dict, of which only the hash is kept */
     u64 hash, count;
+    u64 fingerprint;
     Object example; /* an instance whose references begin with the attributes in this order; 0: it has a dict */
     u32 next;
     u8 used;
@@ -99,12 +100,33 @@ static struct Shape *find_shape(struct Plan *plan, Object keys, u64 hash)
     return made;
 }
 
+/* Whether a shape has just these keys and this order. */
+static int is_shape(const struct Shape *shape, Object keys, const u8 *order, u64 used)
+{
+    if (shape == NULL || shape->keys != keys || shape->used != used || shape->is_first_keys != (order == NULL))
+        return 0;
+    for (u64 i = 0; order != NULL && i < used; i++)
+        if (shape->order[i] != order[i])
+            return 0;
+    return 1;
+}
+
+static u64 count_shape(struct Shape *shape, Object example)
+{
+    if (shape->example == 0)
+        shape->example = example;
+    shape->count++;
+    return shape->fingerprint;
+}
+
 u64 tally_shape(struct Plan *plan, Object keys, const u8 *order, u64 used, Object example)
 {
     if (walk.is_census || !open_tables() || keys == 0)
         return 0;
     if (used > MAX_ORDER)
         used = MAX_ORDER;
+    if (is_shape(plan->recent_shape, keys, order, used)) /* instances of a class stand together, and are alike */
+        return count_shape(plan->recent_shape, example);
     u64 hash = (used + 1) << 8; /* no order byte makes it 0, which would forget the byte */
     for (u64 i = 0; order != NULL && i < used; i++)
         hash = mix(hash, order[i]);
@@ -115,15 +137,15 @@ u64 tally_shape(struct Plan *plan, Object keys, const u8 *order, u64 used, Objec
                 add_name(plan, key_of(keys, order ? order[i] : i), 1);
         return 0;
     }
-    if (shape->example == 0)
-        shape->example = example;
-    if (shape->count++ == 0) {
+    if (shape->count == 0) {
+        shape->fingerprint = mix(mix(hash, plan->type), keys) | 1;
         shape->used = (u8)used;
         shape->is_first_keys = order == NULL;
         if (order != NULL)
             memcpy(shape->order, order, used);
     }
-    return mix(mix(hash, plan->type), keys) | 1;
+    plan->recent_shape = shape;
+    return count_shape(shape, example);
 }
 
 void tally_combined(struct Plan *plan, Object dict)

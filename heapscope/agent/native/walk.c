@@ -24,7 +24,7 @@ static struct Current {
     int is_sent;
 } current;
 
-static void take_object(Object object, unsigned generation);
+static void send_atom(struct Plan *plan, Object object, unsigned generation);
 static void meet(Object object, int may_send);
 
 /* ---- meeting objects ---- */
@@ -50,15 +50,20 @@ static struct Plan *plan_met(Object type)
 /* Meet an object. ``may_send``: no row is open, so that one without references can go at once. */
 static void meet(Object object, int may_send)
 {
-    if (seen_mark(object) != 1)
+    struct Marks *marks = marks_of(object);
+    u64 bit = mark_bit(object);
+    if (marks == NULL || (marks->seen & bit))
         return;
+    marks->seen |= bit;
     struct Plan *plan = plan_met(TYPE_OF_OBJECT(object));
-    if (plan == NULL)
+    if (plan == NULL || walk.failure != NULL)
         return;
-    if (plan->edges == EDGES_NONE && !plan->is_heap && may_send)
-        take_object(object, GENERATION_NONE);
-    else if ((object & 15) != 0 || !is_gc_object(plan, object) || word_at(object, -16) == 0)
+    if (plan->is_atom && may_send) {
+        marks->done |= bit;
+        send_atom(plan, object, GENERATION_NONE);
+    } else if ((object & 15) != 0 || !is_gc_object(plan, object) || word_at(object, -16) == 0) {
         push(object); /* static objects lie at odd multiples of 8, and have no GC head whatever their type says */
+    }
 }
 
 static int discover(Object object, void *unused)
@@ -120,6 +125,7 @@ static int collect(Object object, void *unused)
         spill();
     if (take_expected(object))
         return 0;
+    __builtin_prefetch((const void *)object);
     walk.saw_type |= object == walk.current_type;
     scratch[scratch_size++] = object;
     return 0;
@@ -207,30 +213,46 @@ static u64 list_flags(struct Plan *plan, Object object, unsigned generation)
     return ROW_TRACKED | (generation < GENERATION_FROZEN ? (u64)generation << ROW_GENERATION_SHIFT : 0);
 }
 
+static void begin_row(struct Plan *plan, Object object, unsigned generation, u64 refcount, struct Row *row)
+{
+    size_row(plan, object, row);
+    row->flags |= list_flags(plan, object, generation);
+    row->flags |= refcount >= IMMORTAL_FROM ? ROW_IMMORTAL : 0;
+    if (plan->is_text && !walk.is_census)
+        names_add(object);
+}
+
+/* An object that refers to nothing, and is marked as sent. */
+static void send_atom(struct Plan *plan, Object object, unsigned generation)
+{
+    struct Row row;
+    row_clear(&row);
+    u64 refcount = refcount_of(object);
+    begin_row(plan, object, generation, refcount, &row);
+    stream_row(plan, object, refcount, &row, 0);
+}
+
 static void take_object(Object object, unsigned generation)
 {
-    if (done_mark(object) != 1)
+    if (!done_mark(object))
         return;
     struct Plan *plan = plan_met(TYPE_OF_OBJECT(object));
     if (plan == NULL || walk.failure != NULL)
         return;
-    struct Row row = {0};
+    if (plan->is_atom) {
+        send_atom(plan, object, generation);
+        return;
+    }
+    struct Row row;
+    row_clear(&row);
     const u64 *seed = plan->is_frame ? seed_of(object) : NULL;
     u64 refcount = refcount_of(object);
-    size_row(plan, object, &row);
-    row.flags |= list_flags(plan, object, generation);
-    row.flags |= refcount >= IMMORTAL_FROM ? ROW_IMMORTAL : 0;
+    begin_row(plan, object, generation, refcount, &row);
     row.flags |= seed != NULL ? ROW_BOUNDARY : 0;
-    if (plan->is_text && !walk.is_census)
-        names_add(object);
     if (plan->edges == EDGES_CODE && !walk.is_census)
         codes_add(object);
     if (plan->is_cache && !walk.is_census)
         caches_add(object);
-    if (plan->edges == EDGES_NONE && !plan->is_heap) {
-        stream_row(plan, object, refcount, &row, 0);
-        return;
-    }
     current = (struct Current){.plan = plan, .object = object, .row = &row, .refcount = refcount, .seed = seed};
     collect_edges(plan, object, &row, seed);
     if (plan->is_type && !walk.is_census)
@@ -267,7 +289,7 @@ static int take_seed(const u64 *seed)
         return drain();
     }
     struct Plan *plan = plan_met(seed[SEED_TYPE]);
-    if (plan == NULL || done_mark(seed[SEED_ADDRESS]) != 1)
+    if (plan == NULL || !done_mark(seed[SEED_ADDRESS]))
         return 0;
     current = (struct Current){.plan = plan, .object = seed[SEED_ADDRESS], .row = &row, .refcount = 1, .seed = seed};
     scratch_size = 0;
