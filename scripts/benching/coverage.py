@@ -2,6 +2,10 @@
 
 Static objects, and what is requested before tracemalloc starts, are attributed but not traced: about 1.5 MB of every process.
 The workloads are large enough for that not to decide.
+
+What is attributed too little is the padding of ints: one of a single digit has 28 bytes by its __sizeof__, and is requested as the
+32 of the whole structure, from 3.14 on always, on 3.11 to 3.13 where arithmetic made it, which nothing in memory tells. Sizes stay
+what sys.getsizeof says; the allocated ones are right either way, as both come from one size class. n such ints in a list: 36 n of 40 n.
 """
 
 from __future__ import annotations
