@@ -16,6 +16,7 @@ from heapscope.graph import kernels
 from heapscope.graph.library import UNWATCHED, Oversight
 from heapscope.graph.reach import reach
 from heapscope.graph.references import referents
+from heapscope.graph.sets import distinct
 from heapscope.snapshot.model import Snapshot, U8Array, U32Array, U64Array
 from heapscope.wire.protocol import Flag
 
@@ -37,7 +38,7 @@ def recursive_size_of(
 
     O(what is reached) time, 2 bytes per object. Raises Cancelled.
     """
-    seeds = np.unique(np.asarray(object_indexes, dtype=np.uint32))
+    seeds = distinct(np.asarray(object_indexes, dtype=np.uint32))
     boundary = boundary_mask(snapshot)
     # What is asked about is entered even where it is a boundary.
     boundary[seeds] = 0

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from heapscope.analysis.waste.model import I64Array
 from heapscope.analysis.waste.parts import DICT, HeapParts
 from heapscope.graph.library import NONE
+from heapscope.graph.sets import distinct
 from heapscope.snapshot.model import U32Array
 
 _NO_LABEL = -1
@@ -37,7 +38,7 @@ class LastSteps:
         self._number[objects] = np.arange(objects.size, dtype=np.uint32)
         names: dict[int, str] = {}
         numbers: dict[str, int] = {}
-        for part in self._parts.references_of(np.unique(parent[parent != NONE])):
+        for part in self._parts.references_of(distinct(parent[parent != NONE])):
             member = self._number[part.targets]
             is_step = member != NONE
             is_step[is_step] = parent[member[is_step]] == part.holders[is_step]
