@@ -69,9 +69,10 @@ class HeapscopeApp(GrowthApp, TreemapApp, ReportApp, FilesApp, AdviceApp):
         title = f"Attaching to pid {pid}"
         can_go_back = any(isinstance(screen, PickerScreen) for screen in self.screen_stack)
         await self.push_screen(AttachScreen(title, job, can_go_back=can_go_back, ascii_only=self.ascii_only))
-        self.runner.capture(job)
+        # The quick looks first: they are shown while the libraries of a capture are still being loaded.
         self.runner.find_target(pid)
         self.runner.look_at_memory(pid)
+        self.runner.capture(job)
 
     async def _start_analysis(self, snapshot: Snapshot) -> None:
         job = self.runner.new_job()

@@ -9,7 +9,6 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from heapscope.errors import HeapscopeError
-from heapscope.snapshot.model import Snapshot
 from heapscope.tui import growth_jobs, holder_jobs, jobs
 from heapscope.tui.app_holders import HoldersApp
 from heapscope.tui.growth_jobs import GrowthJob, Source
@@ -18,7 +17,7 @@ from heapscope.tui.state import HeapView
 
 if TYPE_CHECKING:
     from heapscope.analysis.holder_tree import HolderTree
-    from heapscope.snapshot.model import SnapshotMeta
+    from heapscope.snapshot.model import Snapshot, SnapshotMeta
 
 MAX_TREES = 100  # of some MB each
 

@@ -6,9 +6,9 @@ Never blocks; what comes from a thread that was given up is dropped.
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 from heapscope.errors import HeapscopeError
-from heapscope.snapshot.model import Snapshot
 from heapscope.tui import holder_jobs
 from heapscope.tui.app_base import BaseApp
 from heapscope.tui.holders import HolderIndex, PathQuestion
@@ -17,6 +17,9 @@ from heapscope.tui.screens.paths import PathsScreen
 from heapscope.tui.screens.pushed import PushedScreen
 from heapscope.tui.state import Writing
 from heapscope.tui.views.dominators import DominatorsTab
+
+if TYPE_CHECKING:
+    from heapscope.snapshot.model import Snapshot
 
 
 class HoldersApp(BaseApp):

@@ -6,11 +6,14 @@ Never blocks; what comes from a report that was given up is dropped.
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 from heapscope.errors import HeapscopeError
-from heapscope.snapshot.model import Snapshot
 from heapscope.tui import holder_jobs, report_jobs
 from heapscope.tui.app_snaps import SnapsApp
+
+if TYPE_CHECKING:
+    from heapscope.snapshot.model import Snapshot
 
 
 class ReportApp(SnapsApp):

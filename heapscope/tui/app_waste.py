@@ -6,12 +6,15 @@ Never blocks; what comes from a search that was given up is dropped.
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 from heapscope.errors import HeapscopeError
-from heapscope.snapshot.model import Snapshot
 from heapscope.tui import holder_jobs, waste_jobs
 from heapscope.tui.app_holders import HoldersApp
 from heapscope.tui.views.waste import WasteTab
+
+if TYPE_CHECKING:
+    from heapscope.snapshot.model import Snapshot
 
 
 class WasteApp(HoldersApp):

@@ -54,3 +54,10 @@ def test_help_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
 def test_help_never_loads_the_agent() -> None:
     """The agent's modules live in the target, never in the host."""
     assert not [name for name in modules_after("--help") if name.startswith("heapscope.agent")]
+
+
+def test_the_terminal_ui_comes_up_without_numpy() -> None:
+    """The first figures of a target are read without it; threads load it while they are shown."""
+    code = "import sys, heapscope.tui.app; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"numpy", "psutil"} & set(done.stdout.split())

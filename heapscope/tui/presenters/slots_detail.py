@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from heapscope.analysis.slots.names import change_line
 from heapscope.tui.lines import EMPTY, Line, Span, line
 from heapscope.tui.presenters.slots import (
     STATE_WORDS,
@@ -120,6 +119,8 @@ def change_lines(row: SlotsRow, width: int) -> list[Line]:
     """Write the change of every class statement that must change."""
     if not row.changes:
         return [line("   ", (safe_text(row.slots_line, width - 4), "strong"))] if row.slots_line else []
+    from heapscope.analysis.slots.names import change_line  # noqa: PLC0415 - numpy, 100 ms
+
     lines: list[Line] = []
     for change in row.changes:
         where = f"  {safe_text(change.file)}:{change.line}" if change.file else ""
@@ -189,4 +190,6 @@ def copy_change(row: SlotsRow) -> str:
     """Write what the copy key gives: the change, ready for a class body or a ticket."""
     if len(row.changes) <= 1:
         return row.slots_line
+    from heapscope.analysis.slots.names import change_line  # noqa: PLC0415 - numpy, 100 ms
+
     return "\n".join(f"{change.type_name}: {change_line(change)}" for change in row.changes)
