@@ -7,7 +7,7 @@ Judges nothing: machines differ, so compare figures of one run.
 
 ``key`` is the processor time of the UI's thread from a key press to the last frame that it paints, escape sequences included, with a table
 of ``rows`` and as many objects ``beside`` it in the snapshot. ``cold`` is wall time from the start of the command to the first figures of
-the target on a terminal: its size, then where its memory is. ``first`` and ``split`` are the same from the start of the application on,
+the target on a terminal: its size, then where its memory is, ``cold_…_cpu`` the processor time of all threads by then. ``first`` and ``split`` are the same from the start of the application on,
 ``types`` to its types, ``verdict`` to the answer. ``blocked`` is the longest time in which the event loop did not run while a process with so many
 objects was captured, analysed and judged; ``cpu`` the part of it that the UI's thread worked itself: the rest it waited for the interpreter
 lock, or for a processor; ``blocked_own`` is the longest that the thread worked itself, ``held`` the longest without the time in which it
@@ -199,7 +199,7 @@ def measure_attach(objects: int, stacks: IO[str] | None) -> dict[str, float]:
 def measure_cold(pid: int) -> dict[str, float]:
     """Run the command on a terminal several times, until it shows figures of the target; milliseconds."""
     found = [_cold(pid) for _ in range(COLD_RUNS)]
-    return {f"cold_{name}_ms": statistics.median(one[name] for one in found) for name in ("first", "split")}
+    return {f"cold_{name}_ms": statistics.median(one[name] for one in found) for name in found[0]}
 
 
 def _cold(pid: int) -> dict[str, float]:
@@ -212,19 +212,26 @@ def _cold(pid: int) -> dict[str, float]:
     command = [sys.executable, "-m", "heapscope", "attach", str(pid)]
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT, env=environment) as shown:
         os.close(theirs)
-        while len(found) < len(signs) and time.perf_counter() - started < 60 and shown.poll() is None:
+        while len(found) < 2 * len(signs) and time.perf_counter() - started < 60 and shown.poll() is None:
             if select.select([ours], [], [], 0.5)[0]:
                 text += os.read(ours, 65_536)
             plain = ESCAPES.sub(b"", text)
             for name, sign in signs.items():
                 if name not in found and sign.search(plain):
                     found[name] = (time.perf_counter() - started) * 1000
+                    found[f"{name}_cpu"] = processor_ms(shown.pid)
         shown.terminate()
         with suppress(OSError):
             while os.read(ours, 65_536):
                 pass
     os.close(ours)
-    return {name: found.get(name, float("nan")) for name in signs}
+    return {name: found.get(name, float("nan")) for sign in signs for name in (sign, f"{sign}_cpu")}
+
+
+def processor_ms(pid: int) -> float:
+    """Return the processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 async def _attached(pid: int, stacks: IO[str] | None) -> dict[str, float]:
@@ -271,7 +278,9 @@ def main() -> None:
     parser.add_argument("--objects", type=int, default=5_000_000)
     parser.add_argument("--format", choices=["table", "json"], default="table")
     arguments = parser.parse_args()
-    compileall.compile_dir(str(ROOT / "heapscope"), quiet=1)  # as after the first run, also where none may write byte code
+    compileall.compile_dir(
+        str(ROOT / "heapscope"), quiet=1
+    )  # as after the first run, also where none may write byte code
     give_way()  # as the command does
     figures: dict[str, Any] = {"rows": arguments.rows, "beside": arguments.beside, "objects": arguments.objects}
     if arguments.rows:
