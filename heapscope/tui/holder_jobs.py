@@ -152,7 +152,7 @@ def oversight_of(job: Job, post: Post) -> Oversight:
         nonlocal told_at
         shown, job.share = job.share, share
         now = time.monotonic()
-        if int(share * 100) != int(shown * 100) and now - told_at >= TELL_S:
+        if int(share * 100) != int(shown * 100) and (now - told_at >= TELL_S or share >= 1):
             told_at = now
             post(WorkProgressed(job))
 

@@ -45,16 +45,17 @@ def plain(lines: Iterable[Line]) -> str:
 
 
 def fit_line(one: Line, width: int) -> Line:
-    """Cut a line to a width."""
+    """Cut a line to a width; where words are lost, it ends in ``…``."""
+    if cell_len("".join(span.text for span in one).rstrip()) <= width:
+        return one
     out: list[Span] = []
-    left = width
+    left = width - 1  # the sign needs a cell
     for span in one:
-        text = cut_end(span.text, left)
-        if text:
-            out.append(Span(text, span.style))
-        left -= cell_len(text)
-        if left <= 0 or text != span.text:
+        if cell_len(span.text) > left:
+            out.append(Span(cut_end(span.text, left + 1), span.style))
             break
+        out.append(span)
+        left -= cell_len(span.text)
     return tuple(out)
 
 
@@ -105,6 +106,6 @@ class Lines(PaintedWidget):
         key = (one, width, self.app.theme)
         if key not in self._drawn:
             write = to_ascii if self._ascii_only else str
-            segments = [Segment(write(span.text), self.look(span.style)) for span in one]
+            segments = [Segment(write(span.text), self.look(span.style)) for span in fit_line(one, width)]
             self._drawn[key] = Strip(segments).adjust_cell_length(width, self.look(""))
         return self._drawn[key]

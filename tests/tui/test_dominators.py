@@ -43,7 +43,7 @@ def open_items(driver: Driver) -> list[TreeItem]:
 
 def labels_of(lines: list[str]) -> list[str]:
     """Cut the figures off the rows of the tree."""
-    return [re.sub(r"^[^▶▼]*", "", line).strip() for line in lines]
+    return [re.sub(r"^[^▶▼]*", "", line).rstrip("▐").strip() for line in lines]
 
 
 async def test_retained_sizes_come_later_than_the_rest_and_the_header_says_how_far_they_are() -> None:

@@ -153,7 +153,7 @@ async def test_files_that_were_opened_together_are_compared_from_the_oldest_to_t
         text = await driver.press("7")
         assert "shown  c.heapscope" in text
         assert "baseline  a.heapscope" in text
-        await driver.press("comma")
+        await driver.press("down", "enter")
         view = driver.app.keeper.view
         assert view is not None
         assert view.current.snapshot is middle

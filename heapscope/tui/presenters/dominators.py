@@ -159,7 +159,7 @@ def tree_head(tree: DominatorTree, writing: Writing, *, merge: bool, width: int)
     longest = (
         line((" freeing a row frees all below it", "dim"), f"   {writing.size(tree.reachable_bytes)} live, {awaits}")
         if width >= 100
-        else line((" a row's retained size is what its end would free", "dim"))
+        else line((" retained: what a row's end would free", "dim"))
     )
     return (*longest, *line(("   m", "key"), f" {'types merged' if merge else 'single objects'}"))
 

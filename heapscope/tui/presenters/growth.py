@@ -138,11 +138,11 @@ def growth_head(view: HeapView, writing: Writing, work: GrowthWork, *, by_holder
 
 def _ways_to_another(view: HeapView) -> list[Line]:
     if view.path:
-        words = " lists the snapshot files of this folder: b there compares with the one under the cursor"
+        words = " lists the snapshot files of this folder; b there compares"
         return [line(" ", ("7", "key"), (words, "dim"))]
     return [
-        line(" ", ("n", "key"), (" captures again and compares with the snapshot on the screen", "dim")),
-        line(" ", ("b", "key"), (" makes the snapshot on the screen the baseline", "dim")),
+        line(" ", ("n", "key"), (" captures again and compares with this snapshot", "dim")),
+        line(" ", ("b", "key"), (" makes this snapshot the baseline", "dim")),
     ]
 
 

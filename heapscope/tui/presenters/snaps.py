@@ -62,7 +62,7 @@ def snaps_model(view: HeapView, writing: Writing) -> TableModel[Taken]:
         Column("heap", "Heap", lambda row: writing.size(row.heap_bytes), lambda row: row.heap_bytes, 8 + wide),
         Column("rss", "RSS", lambda row: writing.size(row.meta.rss_after_bytes), lambda row: row.meta.rss_after_bytes, 8 + wide, rank=2),
         Column("pause", "Pause", lambda row: format_duration_ns(row.meta.pause_ns), lambda row: row.meta.pause_ns, 8, rank=1),
-        Column("marks", "", lambda row: _what(view, row), align="left", min_width=13),
+        Column("marks", "", lambda row: _what(view, row), align="left", min_width=24),
     ]  # fmt: skip
     return TableModel(rows, columns, lambda row: FilterFacts(row.path, "", "", {}), sort_key="time")
 
