@@ -9,13 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from textual.geometry import Size
 from textual.strip import Strip
 
 from heapscope.tui.painting import PaintedWidget
-from heapscope.tui.textfit import cut_end
 from heapscope.tui.theme import to_ascii
 
 
@@ -48,11 +47,13 @@ def fit_line(one: Line, width: int) -> Line:
     """Cut a line to a width; where words are lost, it ends in ``…``."""
     if cell_len("".join(span.text for span in one).rstrip()) <= width:
         return one
+    if width <= 0:
+        return EMPTY
     out: list[Span] = []
     left = width - 1  # the sign needs a cell
     for span in one:
         if cell_len(span.text) > left:
-            out.append(Span(cut_end(span.text, left + 1), span.style))
+            out.append(Span(set_cell_size(span.text, left).rstrip() + "…", span.style))
             break
         out.append(span)
         left -= cell_len(span.text)

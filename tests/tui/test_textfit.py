@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from heapscope.tui.lines import fit_line, line, plain
+from heapscope.tui.presenters.header import HeaderFacts, header_line
 from heapscope.tui.textfit import bar, cut_end, cut_start, pad, percent, safe_text, sparkline, wrap
 from heapscope.tui.theme import to_ascii
 from tests.tui.support.heaps import HOSTILE_NAMES
@@ -64,3 +67,31 @@ def test_ascii_output_keeps_the_width_of_our_signs() -> None:
     """Bars and arrows are replaced one for one."""
     assert to_ascii("▲ 1.5M █▌ …") == "^ 1.5M ## ~"
     assert to_ascii("日").isascii()
+
+
+@pytest.mark.parametrize(
+    ("width", "text"),
+    [
+        (20, "one two three"),
+        (13, "one two three"),
+        (12, "one two thr…"),
+        (8, "one two…"),
+        (7, "one tw…"),
+        (1, "…"),
+        (0, ""),
+    ],
+)
+def test_a_line_that_loses_words_ends_in_an_ellipsis(width: int, text: str) -> None:
+    """Also where the cut falls between two spans; spaces at the end are no loss."""
+    one = line("one ", ("two", "strong"), (" three", "dim"), " " * 9)
+    assert plain([fit_line(one, width)]) == text
+
+
+def test_a_name_is_cut_only_where_that_makes_room_for_more() -> None:
+    """What fits is shown, the most important first, however long what comes before it is."""
+    facts = HeaderFacts("a_service_with_a_long_name.py", 7, "3.12.4", 1 << 20, (), 1_000, "14:02:11", source="x" * 30)
+    shown = plain([header_line(facts, 90)])
+    assert cell_len(shown) <= 90
+    assert "py3.12.4" in shown
+    roomy = plain([header_line(facts, 140)])
+    assert "a_service_with_a_long_name" in roomy
