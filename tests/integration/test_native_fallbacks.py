@@ -15,8 +15,7 @@ import pytest
 
 from heapscope.errors import BudgetExceeded, Cancelled, CaptureInconsistent
 from heapscope.inject.native import default_image_path, encode_options
-from heapscope.service import capture as capturing
-from heapscope.service import native
+from heapscope.service import attempt, native
 from heapscope.service.capture import CaptureOptions, CaptureProgress, capture
 from heapscope.service.channel import Channel
 from heapscope.snapshot.model import Snapshot
@@ -216,7 +215,7 @@ def pass_time(monkeypatch: pytest.MonkeyPatch, middle: InTheMiddle, speed: int) 
 
         return Channel(*words, clock=clock, **options)
 
-    monkeypatch.setattr(capturing, "Channel", make_channel)
+    monkeypatch.setattr(attempt, "Channel", make_channel)
 
 
 def test_a_clone_that_hangs_is_followed_by_another(large: Target, monkeypatch: pytest.MonkeyPatch) -> None:
