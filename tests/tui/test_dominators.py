@@ -104,7 +104,7 @@ async def test_the_tree_opens_where_the_memory_lies() -> None:
         assert "▶ thread MainThread" in text
         assert "119K garbage awaiting collection" in text
         text = await driver.press("end")
-        assert driver.lines()[-2].strip().endswith("· garbage awaiting collection")
+        assert driver.lines()[-2].rstrip(" ▐").endswith("· garbage awaiting collection")
         (garbage,) = (item for item in open_items(driver) if item.row is None and item.rest is None)
         assert (garbage.count, garbage.shallow_bytes, garbage.retained_bytes) == (420, 210 * (48 + 533), None)
 
