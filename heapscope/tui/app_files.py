@@ -5,7 +5,7 @@ Never overwrites, and never writes without having asked where.
 
 from __future__ import annotations
 
-from heapscope.tui import jobs
+from heapscope.tui import file_jobs
 from heapscope.tui.app_base import BaseApp
 from heapscope.tui.chrome import SizedScreen
 from heapscope.tui.files import propose_path
@@ -68,7 +68,7 @@ class FilesApp(BaseApp):
         self.copy_to_clipboard(text)
         self.notify(f"copied: {cut_end(text.splitlines()[0], 60)}", markup=False, timeout=3)
 
-    def on_file_written(self, event: jobs.FileWritten) -> None:
+    def on_file_written(self, event: file_jobs.FileWritten) -> None:
         """Say where it is, or why it is not."""
         if event.error is not None:
             self.notify(f"{event.error.message}: {event.error.hint}", markup=False, severity="error", timeout=10)

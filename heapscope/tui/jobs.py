@@ -14,7 +14,6 @@ from textual.message import Message
 
 from heapscope.errors import Cancelled, HeapscopeError
 from heapscope.tui.engine import Engine, TargetSample
-from heapscope.tui.files import write_new_file
 from heapscope.tui.progress import ProgressBoard
 from heapscope.tui.state import Analysis, HeapView, Taken
 
@@ -125,16 +124,6 @@ class SnapshotsListed(Message):
     def __init__(self, stored: tuple[Taken, ...]) -> None:
         super().__init__()
         self.stored = stored
-
-
-class FileWritten(Message):
-    """A file was written, or could not be; ``snapshot`` is what it holds, if it is one."""
-
-    def __init__(self, path: str, error: HeapscopeError | None = None, snapshot: Snapshot | None = None) -> None:
-        super().__init__()
-        self.path = path
-        self.error = error
-        self.snapshot = snapshot
 
 
 def as_error(error: Exception) -> HeapscopeError:
@@ -297,23 +286,3 @@ def sample(engine: Engine, process: tuple[int, float], post: Post) -> None:
 def compare(engine: Engine, base: Analysis, current: Analysis, post: Post) -> None:
     """Compute the changes against a baseline."""
     post(Compared(base, engine.compare(base, current)))
-
-
-def write_text(path: str, text: str, post: Post) -> None:
-    """Write an export."""
-    try:
-        write_new_file(path, text)
-    except HeapscopeError as error:
-        post(FileWritten(path, error))
-    else:
-        post(FileWritten(path))
-
-
-def write_snapshot(engine: Engine, snapshot: Snapshot, path: str, post: Post) -> None:
-    """Write a snapshot file."""
-    try:
-        engine.save(snapshot, path)
-    except Exception as error:  # noqa: BLE001 - the boundary of the thread
-        post(FileWritten(path, as_error(error)))
-    else:
-        post(FileWritten(path, snapshot=snapshot))

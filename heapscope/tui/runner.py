@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import App
 
-from heapscope.tui import growth_jobs, holder_jobs, jobs, object_jobs, report_jobs, treemap_jobs, waste_jobs
+from heapscope.tui import file_jobs, growth_jobs, holder_jobs, jobs, object_jobs, report_jobs, treemap_jobs, waste_jobs
 from heapscope.tui.engine import Engine
 from heapscope.tui.files import keep_copy
 from heapscope.tui.holders import HolderIndex, PathQuestion
@@ -186,7 +186,7 @@ class Runner:
 
     def write_text(self, path: str, text: str) -> None:
         """Write an export."""
-        self._start(lambda: jobs.write_text(path, text, self._app.post_message), "write")
+        self._start(lambda: file_jobs.write_text(path, text, self._app.post_message), "write")
 
     def keep_copy(self, path: str, text: str) -> None:
         """Keep what was copied in a file."""
@@ -194,4 +194,4 @@ class Runner:
 
     def write_snapshot(self, snapshot: Snapshot, path: str) -> None:
         """Write a snapshot file."""
-        self._start(lambda: jobs.write_snapshot(self._engine, snapshot, path, self._app.post_message), "write")
+        self._start(lambda: file_jobs.write_snapshot(self._engine, snapshot, path, self._app.post_message), "write")
