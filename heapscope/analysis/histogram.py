@@ -11,8 +11,9 @@ from collections.abc import Callable
 import numpy as np
 
 from heapscope.analysis.retained import RetainedByType
+from heapscope.analysis.type_names import sum_by
 from heapscope.graph.recursive import recursive_sizes_of_groups
-from heapscope.snapshot.model import Snapshot, U32Array, U64Array
+from heapscope.snapshot.model import Snapshot
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,9 +59,9 @@ def build_histogram(
     group_count = len(names)
     type_total = len(snapshot.types)
     count_of_type = np.bincount(snapshot.type_index, minlength=type_total).astype(np.uint64)
-    counts = _sum_by(group_of_type, count_of_type, group_count)
-    shallow = _sum_by(group_of_type, _sum_by(snapshot.type_index, snapshot.shallow, type_total), group_count)
-    allocated = _sum_by(group_of_type, _sum_by(snapshot.type_index, snapshot.allocated, type_total), group_count)
+    counts = sum_by(group_of_type, count_of_type, group_count)
+    shallow = sum_by(group_of_type, sum_by(snapshot.type_index, snapshot.shallow, type_total), group_count)
+    allocated = sum_by(group_of_type, sum_by(snapshot.type_index, snapshot.allocated, type_total), group_count)
     sizes = None
     if recursive:
         sizes = recursive_sizes_of_groups(snapshot, group_of_type, group_count, is_cancelled=is_cancelled)
@@ -106,9 +107,3 @@ def add_retained(histogram: Histogram, retained: RetainedByType) -> Histogram:
             for row, number in zip(histogram.rows, numbers, strict=True)
         ),
     )
-
-
-def _sum_by(group: U32Array, values: U64Array, group_count: int) -> U64Array:
-    total = np.zeros(group_count, dtype=np.uint64)
-    np.add.at(total, group, values)
-    return total
