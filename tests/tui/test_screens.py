@@ -8,6 +8,8 @@ import pytest
 from rich.cells import cell_len
 
 from heapscope.tui.presenters.export import FORMATS
+from heapscope.tui.screens.main import MainScreen
+from heapscope.tui.views.growth import GrowthTab
 from tests.tui.support.engine import FakeEngine
 from tests.tui.support.heaps import HOSTILE_NAMES, hostile_snapshot, make_snapshot
 from tests.tui.support.pilot import LARGE, SMALL, running
@@ -100,11 +102,24 @@ async def test_sizes_that_are_not_ready_are_marked_and_come_later() -> None:
     engine = FakeEngine()
     engine.sizes_gate = threading.Event()
     async with running(engine, settle=False) as driver:
-        await driver.until("[1 Overview]")
+        await driver.until("12,405")  # the rows are there
         assert "…" in driver.lines()[11]
         engine.sizes_gate.set()
         await driver.settle()
         assert "…" not in driver.lines()[11]
+
+
+async def test_tabs_are_not_filled_on_a_screen_that_is_gone() -> None:
+    """Quitting in the first moment ends without a traceback."""
+    async with running() as driver:
+        screen = driver.app.screen
+        assert isinstance(screen, MainScreen)
+    missing = GrowthTab(ascii_only=False)
+    screen._tabs[GrowthTab] = missing
+    screen._unfilled = [missing]
+    screen._fill_next()
+    assert screen.growth is missing
+    assert not missing.is_attached
 
 
 async def test_enter_opens_a_type_and_then_its_instances() -> None:

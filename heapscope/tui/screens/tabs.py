@@ -88,6 +88,8 @@ class TabsScreen(SizedScreen):
             self.set_timer(FILL_PAUSE_S, self._fill_next)
 
     def _fill_next(self) -> None:
+        if not self.is_running:  # any more
+            return
         if self._unfilled and self.has_tabs:
             self._filled(self._unfilled[0])
         if self._unfilled:
@@ -98,6 +100,8 @@ class TabsScreen(SizedScreen):
         # A message of a thread may ask for it before the screen has filled any.
         if not tab.is_attached and self.has_tabs:
             self.query_one("#content").mount(tab)
+        if not tab.is_attached:  # nor will it be: the screen is going
+            return tab
         tab.furnish()
         if tab in self._unfilled:
             self._unfilled.remove(tab)
