@@ -35,9 +35,11 @@ class TimedSurroundings(RealSurroundings):
         self.ordered_ns = 0
         self.ordered_cpu_ns = 0
 
-    def give_orders(self, target: TargetInfo, clone: CloneHandle, *, collector: str, deadline_s: float) -> Orders:
+    def give_orders(
+        self, target: TargetInfo, clone: CloneHandle, *, collector: str, deadline_s: float, is_census: bool = False
+    ) -> Orders:
         """Start the collector in the clone, then note the time."""
-        orders = super().give_orders(target, clone, collector=collector, deadline_s=deadline_s)
+        orders = super().give_orders(target, clone, collector=collector, deadline_s=deadline_s, is_census=is_census)
         self.ordered_ns, self.ordered_cpu_ns = time.perf_counter_ns(), time.process_time_ns()
         return orders
 
