@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+import types
 
 import objgraph
 import pytest
@@ -27,7 +28,7 @@ class Thing:
         """Do nothing."""
 
 
-def test_what_objgraph_itself_writes_is_understood() -> None:
+def test_what_objgraph_itself_writes_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
     """The installed version, asked in this process: every line it writes is known."""
     thing, out = Thing(), io.StringIO()
     objgraph.show_refs([thing], max_depth=3, too_many=5, output=out)
@@ -39,7 +40,11 @@ def test_what_objgraph_itself_writes_is_understood() -> None:
     assert any(node.look is Look.MORE and "more references" in node.lines[0] for node in graph.nodes)
     assert any("x -> y" in edge.label for edge in graph.edges)
     out = io.StringIO()
-    objgraph.show_backrefs([sys.modules["io"].__dict__], max_depth=2, too_many=5, output=out)
+    module = types.ModuleType(
+        "alone"
+    )  # of which nobody else has the dict: of many that refer to a thing, objgraph takes any five
+    monkeypatch.setitem(sys.modules, "alone", module)
+    objgraph.show_backrefs([module.__dict__], max_depth=2, too_many=5, output=out)
     backwards = read_objgraph(out.getvalue().encode(), "title")
     assert any(node.look is Look.ROOT for node in backwards.nodes)
     assert write_dot(backwards).count("{") >= 1
