@@ -32,9 +32,10 @@ from heapscope.snapshot.model import (
     U64Array,
 )
 from heapscope.snapshot.naming import NamingBuilder
+from heapscope.snapshot.notices import HINT, contradiction, parse_notice
 from heapscope.snapshot.packed import PackedDecoder, PackedError, read_counts
 from heapscope.units import clean_text
-from heapscope.wire.protocol import COLUMNS, MAX_FRAME_SIZE, PROTOCOL_VERSION, Kind
+from heapscope.wire.protocol import COLUMNS, MAX_FRAME_SIZE, Kind
 from heapscope.wire.values import ValueFormatError, decode_value
 
 Payload = bytes | bytearray | memoryview
@@ -46,11 +47,10 @@ _BATCH = 1 << 18  # ids mapped at a time: the scratch arrays stay in the cache
 _COUNTS = struct.Struct("<II")
 _COLUMN_COUNT = len(COLUMNS)
 _U64_COLUMNS = ("address", "shallow", "allocated", "refcount", "length", "fingerprint")
-_HINT = "Capture again; if it happens every time, run: heapscope doctor PID"
 
 
 def _inconsistent(what: str) -> CaptureInconsistent:
-    return CaptureInconsistent(f"The capture contradicts itself: {what}.", hint=_HINT)
+    return contradiction("capture", what)
 
 
 class SnapshotBuilder:
@@ -131,20 +131,14 @@ class SnapshotBuilder:
             raise _inconsistent(f"frame kind {kind} is unknown")
 
     def _feed_notice(self, kind: int, value: records.Value) -> None:
-        if not isinstance(value, dict):
-            raise _inconsistent(f"frame kind {kind} is no record")
+        notice = parse_notice(kind, value)
         if kind == Kind.HELLO:
-            if value.get("protocol") != PROTOCOL_VERSION:
-                raise _inconsistent("it has another protocol version")
-            self.hello = value
+            self.hello = notice
         elif kind == Kind.PROGRESS:
-            self.phase = clean_text(str(value.get("phase", ""))[:64])
-        elif kind == Kind.END:
-            self._warnings.extend(records.parse_warnings(value.get("warnings", [])))
-            self.end = value
+            self.phase = clean_text(str(notice.get("phase", ""))[:64])
         else:
-            text = clean_text(f"{value.get('code', '')}: {value.get('message', '')}")
-            raise CaptureInconsistent(f"The clone gave up: {text}", hint=_HINT)
+            self._warnings.extend(records.parse_warnings(notice.get("warnings", [])))
+            self.end = notice
 
     def _feed_types(self, values: Sequence[records.Value]) -> None:
         for value in values:
@@ -246,7 +240,7 @@ class SnapshotBuilder:
 
     def _check_end(self) -> None:
         if self.end is None:
-            raise CaptureInconsistent("The capture stops short: its end is missing.", hint=_HINT)
+            raise CaptureInconsistent("The capture stops short: its end is missing.", hint=HINT)
         counted = {
             "objects": self.progress_objects,
             "references": len(self._rows.references),

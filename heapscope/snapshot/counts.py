@@ -11,11 +11,10 @@ from typing import Any
 
 from heapscope.errors import CaptureInconsistent
 from heapscope.snapshot import records
+from heapscope.snapshot.notices import HINT, contradiction, parse_notice
 from heapscope.units import clean_text
-from heapscope.wire.protocol import MAX_FRAME_SIZE, MAX_NAME, PROTOCOL_VERSION, Kind
+from heapscope.wire.protocol import MAX_FRAME_SIZE, MAX_NAME, Kind
 from heapscope.wire.values import ValueFormatError, decode_value
-
-_HINT = "Capture again; if it happens every time, run: heapscope doctor PID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class TypeTotal:
 
 
 def _inconsistent(what: str) -> CaptureInconsistent:
-    return CaptureInconsistent(f"The census contradicts itself: {what}.", hint=_HINT)
+    return contradiction("census", what)
 
 
 class CountsBuilder:
@@ -54,8 +53,10 @@ class CountsBuilder:
             value = decode_value(payload)
             if kind == Kind.COUNTS:
                 self._feed_counts(value)
-            else:
+            elif kind in (Kind.HELLO, Kind.PROGRESS, Kind.END, Kind.ERROR):
                 self._feed_notice(kind, value)
+            else:
+                raise _inconsistent(f"frame kind {kind} is not part of it")
         except (records.RecordError, ValueFormatError) as error:
             raise _inconsistent(clean_text(str(error))) from error
 
@@ -72,28 +73,19 @@ class CountsBuilder:
             total[:] = [records.parse_size(one + more, "count") for one, more in zip(total, [*figures, 1], strict=True)]
 
     def _feed_notice(self, kind: int, value: records.Value) -> None:
-        if not isinstance(value, dict):
-            raise _inconsistent(f"frame kind {kind} is no record")
+        notice = parse_notice(kind, value)
         if kind == Kind.HELLO:
-            if value.get("protocol") != PROTOCOL_VERSION:
-                raise _inconsistent("it has another protocol version")
-            self.hello = value
-        elif kind == Kind.PROGRESS:
-            self.progress_objects = records.parse_size(value.get("objects"), "progress")
-        elif kind == Kind.END:
-            self._warnings = records.parse_warnings(value.get("warnings", []))
-            self.progress_objects = records.parse_size(value.get("objects"), "objects")
-            self.end = value
-        elif kind == Kind.ERROR:
-            text = clean_text(f"{value.get('code', '')}: {value.get('message', '')}")
-            raise CaptureInconsistent(f"The clone gave up: {text}", hint=_HINT)
-        else:
-            raise _inconsistent(f"frame kind {kind} is not part of it")
+            self.hello = notice
+            return
+        self.progress_objects = records.parse_size(notice.get("objects"), "objects")
+        if kind == Kind.END:
+            self._warnings = records.parse_warnings(notice.get("warnings", []))
+            self.end = notice
 
     def build(self) -> tuple[tuple[TypeTotal, ...], tuple[str, ...]]:
         """Return the totals, largest shallow size first, and the warnings. Raises CaptureInconsistent."""
         if self.end is None:
-            raise CaptureInconsistent("The census stops short: its end is missing.", hint=_HINT)
+            raise CaptureInconsistent("The census stops short: its end is missing.", hint=HINT)
         rows = [TypeTotal(name, *figures) for name, figures in self._totals.items()]
         if sum(row.count for row in rows) != self.progress_objects:
             raise _inconsistent("its end announces another number of objects")
