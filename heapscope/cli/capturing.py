@@ -8,18 +8,19 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from heapscope.cli.options import CaptureChoice, OutputChoice
 from heapscope.cli.talk import ProgressLine, Talk
 
 if TYPE_CHECKING:  # numpy costs 100 ms
-    from heapscope.service.capture import CaptureOptions
+    from heapscope.service.capture import CaptureOptions, Report
     from heapscope.service.census import Census
     from heapscope.snapshot.model import Snapshot
 
+Found = TypeVar("Found", "Snapshot", "Census")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -63,11 +64,7 @@ def open_with_progress(source: str, options: CaptureOptions, talk: Talk) -> Snap
 
     if find_pid(source) is not None:
         _warn_of(options, talk)
-    with cancel_on_signals() as cancel, ProgressLine(talk) as progress:
-        snapshot = open_source(source, options, progress.report, cancel)
-    for warning in snapshot.meta.warnings:
-        talk.warn(warning)
-    return snapshot
+    return _with_progress(talk, lambda report, cancel: open_source(source, options, report, cancel))
 
 
 def open_checked(source: str, capture: CaptureChoice, out: OutputChoice, talk: Talk) -> Snapshot:
@@ -82,11 +79,15 @@ def count_with_progress(pid: int, choice: CaptureChoice, talk: Talk) -> Census:
 
     options = capture_options_of(choice)
     _warn_of(options, talk)
+    return _with_progress(talk, lambda report, cancel: take_census(pid, options, report, cancel))
+
+
+def _with_progress(talk: Talk, work: Callable[[Report, threading.Event], Found]) -> Found:
     with cancel_on_signals() as cancel, ProgressLine(talk) as progress:
-        census = take_census(pid, options, progress.report, cancel)
-    for warning in census.meta.warnings:
+        found = work(progress.report, cancel)
+    for warning in found.meta.warnings:
         talk.warn(warning)
-    return census
+    return found
 
 
 def _warn_of(options: CaptureOptions, talk: Talk) -> None:

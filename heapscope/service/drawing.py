@@ -7,27 +7,24 @@ picture is read by pictures/objgraph_dot.py.
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass
 from typing import Any
 
 from heapscope.errors import (
-    BudgetExceeded,
     CaptureInconsistent,
     HeapscopeError,
-    TargetGone,
     UnsupportedTarget,
     UsageError,
 )
 from heapscope.pictures.graph import Graph
 from heapscope.pictures.objgraph_dot import DotError, read_objgraph
+from heapscope.service.attempt import Run, begin, frozen_clone
 from heapscope.service.capture import CaptureOptions, CaptureProgress, Report
 from heapscope.service.channel import Channel, CloneSilent
 from heapscope.service.collectors import PYTHON
 from heapscope.service.payload import build_drawing_payload
-from heapscope.service.surroundings import CloneHandle, RealSurroundings, Surroundings
+from heapscope.service.surroundings import CloneHandle, Surroundings
 from heapscope.target.info import TargetInfo
-from heapscope.target.obstacles import HEAD_ROOM_CODES
 from heapscope.units import clean_text
 from heapscope.wire.protocol import Kind
 from heapscope.wire.values import ValueFormatError, decode_value, encode_value
@@ -80,14 +77,10 @@ def draw(
         UsageError: no object lies at that address now.
         TargetGone, UnsupportedTarget, PermissionRefused, BudgetExceeded, CaptureInconsistent, Cancelled: as ``capture``.
     """
-    chosen = options or CaptureOptions()
-    world = surroundings or RealSurroundings()
-    job = _Job(question, chosen, progress or (lambda _: None), cancel or threading.Event(), world)
-    job.report(CaptureProgress("find", message=f"pid {pid}"))
-    target = world.target_of(pid, ignore=HEAD_ROOM_CODES if chosen.ignore_head_room else frozenset())
     for attempt in range(_ATTEMPTS):
+        run, target = begin(pid, options, progress, cancel, surroundings)
         try:
-            return job.attempt(target)
+            return _Job(question, run).attempt(target)
         except CloneSilent:
             if attempt + 1 == _ATTEMPTS:
                 raise
@@ -99,64 +92,35 @@ class _Job:
     """The state of one drawing."""
 
     question: Question
-    options: CaptureOptions
-    report: Report
-    cancel: threading.Event
-    world: Surroundings
+    run: Run
 
     def attempt(self, target: TargetInfo) -> Drawing:
         """Make a clone, have it draw, let it go."""
-        deadline = time.monotonic() + self.options.timeout_s
         payload = _payload()
-        self.report(CaptureProgress("inject"))
-        clone = self.world.make_clone(
-            target,
-            via=self.options.via,
-            runs_python=True,
-            deadline_s=self.options.timeout_s,
-            report=lambda message: self.report(CaptureProgress("inject", message=clean_text(message))),
-            cancel=self.cancel,
-        )
-        try:
-            self.report(CaptureProgress("clone", message=clone.injector, pause_ns=clone.pause_ns))
-            with self.world.watch_clone(
-                target,
-                clone,
-                collector=PYTHON.name,
-                memory_budget=self.options.memory_budget,
-                ignore_head_room=self.options.ignore_head_room,
-            ):
-                picture, end = self._talk(target, clone, payload, deadline)
-        except HeapscopeError as error:
-            if not isinstance(error, (BudgetExceeded, TargetGone)):
-                self.world.check_alive(target)
-            raise
-        finally:
-            clone.release()
+        with frozen_clone(self.run, target, self.run.options.via, PYTHON) as clone:
+            picture, end = self._talk(target, clone, payload)
         return self._drawing(target, picture, end)
 
-    def _talk(
-        self, target: TargetInfo, clone: CloneHandle, payload: bytes, deadline: float
-    ) -> tuple[bytes, dict[str, Any]]:
+    def _talk(self, target: TargetInfo, clone: CloneHandle, payload: bytes) -> tuple[bytes, dict[str, Any]]:
         channel = Channel(
             clone.command_fd,
             clone.result_fd,
-            deadline=deadline,
-            silence_s=self.options.timeout_s,  # one look at a large heap says nothing for long
-            cancel=self.cancel,
-            check_target=lambda: self.world.check_alive(target),
+            deadline=self.run.deadline,
+            silence_s=self.run.options.timeout_s,  # one look at a large heap says nothing for long
+            cancel=self.run.cancel,
+            check_target=lambda: self.run.world.check_alive(target),
         )
         orders = {
             "address": self.question.address,
             "direction": self.question.direction,
             "depth": self.question.depth,
-            "deadline_s": max(1, int(deadline - time.monotonic())),
+            "deadline_s": max(1, int(self.run.remaining_s())),
         }
         channel.send(payload, encode_value(orders))
         picture = b""
         for kind, data in channel.receive():
             if kind == Kind.HELLO:
-                self.report(CaptureProgress("walk", message="objgraph draws", pause_ns=clone.pause_ns))
+                self.run.report(CaptureProgress("walk", message="objgraph draws", pause_ns=clone.pause_ns))
             elif kind == Kind.PICTURE and len(picture) + len(data) <= MAX_PICTURE:
                 picture += data
             elif kind == Kind.END:
