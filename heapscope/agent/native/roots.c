@@ -1,5 +1,6 @@
 /* Why objects live: sys.modules and what the interpreter holds. Frames come from the host (seeds.c), static types from the walk. */
 #include "heapwalk.h"
+#include "seen.h"
 
 enum { ROOTS_PER_FRAME = 4096, MAX_ROOTS = 1 << 20, MODULE_DICT = 16, MODULE_SLOTS = 1 << 15, INTERNED_PROBES = 16 };
 

@@ -4,7 +4,7 @@
  *
  *     address  | 13 bits: top | 14 bits: middle | 20 bits: one leaf of 1 MiB |
  */
-#include "heapwalk.h"
+#include "seen.h"
 
 enum { MIDDLE_BITS = 14, TOP_BITS = 13, LEAVES_PER_MAPPING = 64 };
 

@@ -5,6 +5,7 @@
  * object stays marked but not done, and the sweep over the marks finds it.
  */
 #include "heapwalk.h"
+#include "seen.h"
 
 enum { STACK_LIMIT = 1 << 16, STACK_RESERVE = 1 << 12, SCRATCH_LIMIT = 1 << 16, IMMORTAL_FROM = 1 << 30 };
 enum { COMMAND_DESCRIPTOR = 0, OTHER_ENDS_FIRST = 1, OTHER_ENDS_LAST = 2, PROTOCOL_VERSION = 2, MAX_OPTIONS = 64 << 20 };
